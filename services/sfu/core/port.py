@@ -1,0 +1,229 @@
+"""What `core` and `control` ask of the media side, and what it tells them.
+
+The `media` folder implements `Media`; `app` joins the two. Everything here is plain values: no aiortc,
+no engine, no protobuf.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from services.common.ids import ConsumerId, ProducerId, TransportId
+
+
+class Kind(StrEnum):
+    """What a stream carries."""
+
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class Direction(StrEnum):
+    """Direction of a transport, from the client's point of view."""
+
+    SEND = "send"
+    RECV = "recv"
+
+
+class Extension(StrEnum):
+    """Header extensions that the engine reads or writes, by the names it knows them by."""
+
+    MID = "mid"
+    RID = "rid"
+    RRID = "rrid"
+    ABS_SEND_TIME = "abs-send-time"
+    TRANSPORT_CC = "transport-cc"
+    AUDIO_LEVEL = "audio-level"
+    ORIENTATION = "orientation"
+    TOFFSET = "toffset"
+
+
+class DtlsRole(StrEnum):
+    AUTO = "auto"
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class TransportState(StrEnum):
+    """ICE and DTLS of a transport together."""
+
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    # ICE consent ran out (RFC 7675); a check that succeeds brings it back.
+    DISCONNECTED = "disconnected"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class IceParameters:
+    username_fragment: str
+    password: str
+    ice_lite: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IceCandidate:
+    foundation: str
+    address: str
+    port: int
+    priority: int
+    protocol: str = "udp"
+    type: str = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    # "sha-256", "sha-384" or "sha-512".
+    algorithm: str
+    # Upper-case hexadecimal pairs joined by colons.
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DtlsParameters:
+    role: DtlsRole
+    fingerprints: tuple[Fingerprint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TransportOffer:
+    """What a client needs to reach a new transport."""
+
+    ice_parameters: IceParameters
+    ice_candidates: tuple[IceCandidate, ...]
+    dtls_parameters: DtlsParameters
+
+
+@dataclass(frozen=True, slots=True)
+class InboundCodec:
+    """A media codec as the publisher sends it."""
+
+    # "opus", "vp8", "h264", …: what the engine must know to find key frames.
+    name: str
+    payload_type: int
+    clock_rate: int
+    rtx_payload_type: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEncoding:
+    """One SSRC (or RID) of a publisher. All None: the sole encoding, SSRC from the first packet."""
+
+    ssrc: int | None = None
+    rtx_ssrc: int | None = None
+    rid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerSpec:
+    """A stream to receive. Payload types and extension ids are the publisher's."""
+
+    producer_id: ProducerId
+    transport_id: TransportId
+    kind: Kind
+    mid: str | None
+    codecs: tuple[InboundCodec, ...]
+    # In layer order, lowest first.
+    encodings: tuple[InboundEncoding, ...]
+    extension_ids: Mapping[Extension, int]
+    # The publisher answers NACKs (plainly or by RTX).
+    nack: bool
+    # The publisher expects transport-wide congestion control feedback.
+    transport_cc: bool
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundCodec:
+    """How one payload type of the producer leaves towards a consumer."""
+
+    producer_payload_type: int
+    payload_type: int
+    rtx_payload_type: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSpec:
+    """A stream to send. Payload types and extension ids are the router's."""
+
+    consumer_id: ConsumerId
+    producer_id: ProducerId
+    transport_id: TransportId
+    kind: Kind
+    mid: str
+    ssrc: int
+    rtx_ssrc: int | None
+    codecs: tuple[OutboundCodec, ...]
+    extension_ids: Mapping[Extension, int]
+    cname: str
+    # Index into the producer's encodings.
+    layer: int
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerStats:
+    """Counters of one consumer since it was made."""
+
+    packets_received: int
+    packets_sent: int
+    packets_retransmitted: int
+    nacks_received: int
+    key_frame_requests_sent: int
+    waiting_for_key_frame: bool
+    round_trip_ms: int | None
+
+
+class Media(Protocol):
+    """Commands to the media side. They take effect in the order given and do not wait for packets.
+
+    Ids that it does not know are a programming error of the caller (KeyError), except where a command
+    crosses the end of a transport: removing what is gone already does nothing.
+    """
+
+    def create_transport(self, transport_id: TransportId) -> TransportOffer: ...
+
+    def connect_transport(self, transport_id: TransportId, remote: DtlsParameters) -> None:
+        """Give the client's fingerprints and role; DTLS starts when ICE is up.
+
+        The same fingerprints again do nothing. Raises Refusal: TRANSPORT_ERROR with ALREADY_CONNECTED
+        (other fingerprints), BAD_FINGERPRINT (none usable) or BAD_DTLS_ROLE.
+        """
+
+    def close_transport(self, transport_id: TransportId) -> None:
+        """End DTLS, forget the transport with all its producers and consumers."""
+
+    def add_producer(self, spec: ProducerSpec) -> None: ...
+    def pause_producer(self, producer_id: ProducerId) -> None: ...
+    def resume_producer(self, producer_id: ProducerId) -> None: ...
+    def remove_producer(self, producer_id: ProducerId) -> None: ...
+
+    def add_consumer(self, spec: ConsumerSpec) -> None: ...
+    def pause_consumer(self, consumer_id: ConsumerId) -> None: ...
+    def resume_consumer(self, consumer_id: ConsumerId) -> None: ...
+    def remove_consumer(self, consumer_id: ConsumerId) -> None: ...
+
+    async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats: ...
+    def transport_state(self, transport_id: TransportId) -> TransportState: ...
+    def counters(self) -> Mapping[str, int]: ...
+    def engine_tick(self) -> int: ...
+
+    @property
+    def media_address(self) -> str:
+        """ "address:port" that clients are told to send to."""
+
+
+class MediaListener(Protocol):
+    """What the media side tells. Called on the event loop; must not raise or wait."""
+
+    def transport_changed(self, transport_id: TransportId, state: TransportState) -> None: ...
+
+    def transport_failed(self, transport_id: TransportId, reason: str) -> None:
+        """The transport is gone already; only its owner's books are to be put right.
+
+        `reason` is UPPER_SNAKE: DTLS_FAILED, FINGERPRINT_MISMATCH, DTLS_TIMEOUT, DTLS_CLOSED,
+        ENGINE_FAULT.
+        """

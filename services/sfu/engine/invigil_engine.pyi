@@ -1,0 +1,143 @@
+"""The packet engine of a worker: one thread, one UDP port, no Python in it.
+
+Python programs it as a driver programs a switch. Handles (transport, producer, consumer) are numbers
+that the caller chooses, unique per kind while in use, 0 to 2**32 - 1. Commands are queued to the
+engine's thread and take effect in order; they raise RuntimeError only when the engine has stopped or
+its command queue (65,536) is full, and ValueError for arguments that can never be right. A command for
+a handle that is gone is ignored and counted.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+# Upwards events, in the order in which they happened:
+#   ("dtls", transport, datagram)            a DTLS record from a validated address
+#   ("ice", transport, state, remote)        state "connected" (a pair was nominated, or has changed;
+#                                            remote is "address:port") or "disconnected" (consent expired)
+#   ("transport_failed", transport, reason)  the engine closed it: "panic"
+#   ("consumer_stats", token, stats or None) answer to request_consumer_stats
+Event = tuple[str, int, bytes] | tuple[str, int, str] | tuple[str, int, str, str] | tuple[str, int, "dict[str, int] | None"]
+
+ExtensionName = Literal[
+    "mid", "rid", "rrid", "abs-send-time", "transport-cc", "audio-level", "orientation", "toffset"
+]
+Profile = Literal["AEAD_AES_128_GCM", "AES128_CM_SHA1_80"]
+
+class Engine:
+    def __init__(
+        self,
+        *,
+        address: str,
+        port: int,
+        receive_buffer_bytes: int = 4_194_304,
+        send_buffer_bytes: int = 4_194_304,
+        event_capacity: int = 8_192,
+        consent_timeout_ms: int = 30_000,
+    ) -> None:
+        """Bind and start the thread.
+
+        `address` is an IPv4 or IPv6 literal; "::" takes both families. Port 0 takes a free one.
+        Raises OSError when the address cannot be bound.
+        """
+
+    @property
+    def port(self) -> int: ...
+    def fileno(self) -> int:
+        """An eventfd that is readable while events wait: for loop.add_reader."""
+
+    def drain(self) -> list[Event]:
+        """Take all waiting events and make fileno() unreadable. Never blocks."""
+
+    def tick(self) -> int:
+        """Rounds of the engine's loop so far (it makes at least ten a second)."""
+
+    def counters(self) -> dict[str, int]:
+        """Process-wide counters since the start, by name."""
+
+    def stop(self) -> None:
+        """End and join the thread, close the socket. Twice is fine. Releases the GIL meanwhile."""
+
+    def add_transport(self, transport: int, *, ufrag: str, password: str) -> None: ...
+    def restart_ice(self, transport: int, *, ufrag: str, password: str) -> None:
+        """New credentials; the old ones stay good until the first check with the new ones."""
+
+    def set_keys(
+        self,
+        transport: int,
+        *,
+        profile: Profile,
+        receive_key: bytes,
+        receive_salt: bytes,
+        send_key: bytes,
+        send_salt: bytes,
+    ) -> None:
+        """Master keys and salts of SRTP and SRTCP, both directions."""
+
+    def send_dtls(self, transport: int, datagram: bytes) -> None:
+        """Send to the nominated address (else the last validated one); dropped when there is none."""
+
+    def remove_transport(self, transport: int) -> None:
+        """Forget it, its producers and its consumers, and the consumers of its producers."""
+
+    def add_producer(
+        self,
+        producer: int,
+        transport: int,
+        *,
+        video: bool,
+        mid: str | None,
+        codecs: Sequence[tuple[str, int, int, int | None]],
+        encodings: Sequence[tuple[int | None, int | None, str | None]],
+        extensions: Mapping[ExtensionName, int],
+        nack: bool,
+        transport_cc: bool,
+        paused: bool,
+    ) -> None:
+        """Receive a stream.
+
+        `codecs`: (name in lower case, payload type, clock rate, payload type of its RTX or None).
+        `encodings`: (SSRC, SSRC of its RTX, RID), each may be None, lowest layer first; all None means
+        the sole encoding, found by MID or else by payload type.
+        """
+
+    def pause_producer(self, producer: int) -> None:
+        """Forward nothing; go on receiving."""
+
+    def resume_producer(self, producer: int) -> None:
+        """Forward again; video asks for a key frame."""
+
+    def remove_producer(self, producer: int) -> None:
+        """Forget it and its consumers."""
+
+    def add_consumer(
+        self,
+        consumer: int,
+        producer: int,
+        transport: int,
+        *,
+        mid: str,
+        ssrc: int,
+        rtx_ssrc: int | None,
+        codecs: Sequence[tuple[int, int, int | None]],
+        extensions: Mapping[ExtensionName, int],
+        cname: str,
+        layer: int,
+        paused: bool,
+    ) -> None:
+        """Send a producer's encoding number `layer` to a transport.
+
+        `codecs`: (producer's payload type, payload type to send, payload type of its RTX or None).
+        """
+
+    def pause_consumer(self, consumer: int) -> None: ...
+    def resume_consumer(self, consumer: int) -> None:
+        """Send again, from the next key frame on for video, which is asked for."""
+
+    def remove_consumer(self, consumer: int) -> None: ...
+    def request_consumer_stats(self, consumer: int, token: int) -> None:
+        """Ask for ("consumer_stats", token, stats). Keys of stats:
+
+        packets_received (of the encoding that is forwarded), packets_sent, packets_retransmitted,
+        nacks_received, key_frame_requests_sent (for the encoding), waiting_for_key_frame (0 or 1),
+        round_trip_ms (absent until known).
+        """
