@@ -189,8 +189,8 @@ class Media(Protocol):
     def connect_transport(self, transport_id: TransportId, remote: DtlsParameters) -> None:
         """Give the client's fingerprints and role; DTLS starts when ICE is up.
 
-        The same fingerprints again do nothing. Raises Refusal: TRANSPORT_ERROR with ALREADY_CONNECTED
-        (other fingerprints), BAD_FINGERPRINT (none usable) or BAD_DTLS_ROLE.
+        The same fingerprints again do nothing. Raises Refusal: TRANSPORT_ERROR with
+        ALREADY_CONNECTED (other fingerprints) or BAD_FINGERPRINT (none usable).
         """
 
     def close_transport(self, transport_id: TransportId) -> None:
