@@ -1,0 +1,242 @@
+import { Device } from "mediasoup-client";
+import { SignalingClient } from "../signaling/client";
+import type { Closing } from "../signaling/closing";
+import type {
+  Direction,
+  Participant,
+  ProducerInfo,
+  Role,
+  RoomState,
+  SignalingEvent,
+} from "../signaling/message";
+import { type Ending, endingOf } from "./ending";
+import { Publisher } from "./publisher";
+import { applyEvent, EMPTY_ROSTER, type Roster, rosterOf } from "./roster";
+import { type RemoteTrack, Subscriber } from "./subscriber";
+import type { Link, MediaState } from "./transport";
+
+export interface SessionOptions {
+  /** `ws:` or `wss:` address of the gateway. */
+  url: string;
+  token: string;
+  roomId: string;
+  displayName: string;
+  /** Tracks to publish; they stay the caller's and are not stopped. */
+  tracks: readonly MediaStreamTrack[];
+  /** Whether to receive a producer that this peer may see. */
+  wants: (participant: Participant, producer: ProducerInfo) => boolean;
+  /** For environments without a global WebSocket. */
+  webSocket?: typeof WebSocket;
+  /** For environments without WebRTC. */
+  device?: () => Device;
+}
+
+export interface SessionEvents {
+  onJoined: (self: Self) => void;
+  onRoster: (roster: Roster) => void;
+  onTrack: (track: RemoteTrack) => void;
+  onTrackGone: (track: RemoteTrack) => void;
+  onMediaState: (direction: Direction, state: MediaState) => void;
+  /** The server has taken every track of this peer. */
+  onPublished: () => void;
+  /** Called once. Media may still flow until `close`. */
+  onEnded: (ending: Ending) => void;
+}
+
+export interface Self {
+  peerId: string;
+  userId: string;
+  role: Role;
+}
+
+// Browsers do not show the server's ping frames to pages, so a dead connection is found by asking.
+const PING_INTERVAL_MS = 10_000;
+
+const MEDIA_FAILED: Ending = {
+  words: "Sound and picture cannot get through. A firewall may block them.",
+  retry: true,
+};
+
+/** One membership of one room, from the socket's opening to its end. It never reconnects. */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #events: SessionEvents;
+  readonly #client: SignalingClient;
+  #subscriber: Subscriber | undefined;
+  #publisher: Publisher | undefined;
+  #roster: Roster = EMPTY_ROSTER;
+  // Events that arrive in the same instant as the snapshot they follow.
+  #early: SignalingEvent[] | undefined = [];
+  // What `session:closing` said about the end that is to come.
+  #announced: Ending | undefined;
+  #ended = false;
+  #closed = false;
+  #pingTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: SessionOptions, events: SessionEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#client = new SignalingClient({
+      url: options.url,
+      onEvent: (event) => this.#onEvent(event),
+      onClosed: (closing) => this.#onSocketClosed(closing),
+      ...(options.webSocket && { webSocket: options.webSocket }),
+    });
+    this.#start().catch((error: unknown) => this.#end(endingOf(error)));
+  }
+
+  /** Whether the socket is gone; media that was set up before may still flow. */
+  get disconnected(): boolean {
+    return this.#client.closed;
+  }
+
+  /** Frees everything. The server forgets this peer if the socket still stands. */
+  close(): void {
+    this.#ended = true;
+    this.#closed = true;
+    clearTimeout(this.#pingTimer);
+    this.#client.leave();
+    this.#publisher?.close();
+    this.#subscriber?.close();
+  }
+
+  /** Asks the server for a sign of life at once, for example when the network has changed. */
+  probe(): void {
+    clearTimeout(this.#pingTimer);
+    this.#ping();
+  }
+
+  async #start(): Promise<void> {
+    const { token, roomId, displayName, tracks } = this.#options;
+    await this.#client.opened;
+    const { userId, peerId, role, iceServers } = await this.#client.request("auth:request", {
+      token,
+      roomId,
+    });
+    const state = await this.#client.request("room:join", { roomId, displayName });
+    const link: Link = {
+      client: this.#client,
+      device: this.#load(state),
+      iceServers,
+      onMediaState: (direction, media) => this.#onMediaState(direction, media),
+    };
+    this.#subscriber = new Subscriber(link, {
+      onTrack: this.#events.onTrack,
+      onTrackGone: this.#events.onTrackGone,
+      onFailed: (error) => this.#end(endingOf(error)),
+    });
+    this.#enter(state);
+    this.#events.onJoined({ peerId, userId, role });
+    this.#schedulePing();
+    this.#subscribe();
+    if (tracks.length > 0) await this.#publish(link);
+    else this.#subscriber.prepare();
+  }
+
+  /** The browser's abilities, narrowed to what the room's router can do. */
+  async #load({ roomConfig }: RoomState): Promise<Device> {
+    const device = this.#options.device?.() ?? new Device();
+    await device.load({ routerRtpCapabilities: roomConfig.routerRtpCapabilities });
+    return device;
+  }
+
+  async #publish(link: Link): Promise<void> {
+    const publisher = await Publisher.start(link, this.#options.tracks);
+    if (this.#closed) {
+      publisher.close();
+      return;
+    }
+    this.#publisher = publisher;
+    this.#events.onPublished();
+  }
+
+  #enter(state: RoomState): void {
+    this.#roster = rosterOf(state.participants);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const event of early) {
+      // A state event up to the snapshot's position is already in it.
+      if (event.seq === undefined || event.seq > state.seq) this.#onEvent(event);
+    }
+    this.#events.onRoster(this.#roster);
+  }
+
+  #onEvent(event: SignalingEvent): void {
+    if (this.#ended) return;
+    switch (event.type) {
+      case "session:closing":
+        this.#announced = announced(event.payload);
+        return;
+      case "transport:closed":
+        this.#end(MEDIA_FAILED);
+        return;
+      case "room:moved":
+        this.#end({ words: "The room is moving to another server.", retry: true });
+        return;
+      case "consumer:closed":
+        this.#subscriber?.consumerClosed(event.payload.consumerId);
+        return;
+      default:
+        this.#onStateEvent(event);
+    }
+  }
+
+  #onStateEvent(event: SignalingEvent): void {
+    if (this.#early) {
+      this.#early.push(event);
+      return;
+    }
+    const roster = applyEvent(this.#roster, event);
+    if (roster === this.#roster) return;
+    this.#roster = roster;
+    this.#events.onRoster(roster);
+    this.#subscribe();
+  }
+
+  #subscribe(): void {
+    const wanted: string[] = [];
+    for (const participant of this.#roster.values()) {
+      for (const producer of participant.producers) {
+        if (this.#options.wants(participant, producer)) wanted.push(producer.producerId);
+      }
+    }
+    this.#subscriber?.want(wanted);
+  }
+
+  #onMediaState(direction: Direction, state: MediaState): void {
+    if (this.#closed) return;
+    this.#events.onMediaState(direction, state);
+    if (state === "failed") this.#end(MEDIA_FAILED);
+  }
+
+  #onSocketClosed(closing: Closing): void {
+    this.#end(this.#announced ?? { words: closing.words, retry: closing.retry });
+  }
+
+  #end(ending: Ending): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#pingTimer);
+    this.#events.onEnded(ending);
+  }
+
+  #schedulePing(): void {
+    this.#pingTimer = setTimeout(() => this.#ping(), PING_INTERVAL_MS);
+  }
+
+  #ping(): void {
+    if (this.#ended) return;
+    this.#client.request("ping", undefined).then(
+      () => {
+        if (!this.#ended) this.#schedulePing();
+      },
+      () => this.#client.abandon(),
+    );
+  }
+}
+
+function announced(closing: { action: string; afterMs: number }): Ending {
+  return closing.action === "stop"
+    ? { words: "The session has ended.", retry: false }
+    : { words: "The server is restarting.", retry: true, afterMs: closing.afterMs };
+}

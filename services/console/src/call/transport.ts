@@ -1,0 +1,48 @@
+import type { Device } from "mediasoup-client";
+import type { Transport } from "mediasoup-client/types";
+import type { SignalingClient } from "../signaling/client";
+import type { Direction } from "../signaling/message";
+
+/** How the media of one direction fares. */
+export type MediaState = "connecting" | "connected" | "interrupted" | "failed";
+
+export interface Link {
+  client: SignalingClient;
+  /** Loaded while the first transport is being created. */
+  device: Promise<Device>;
+  iceServers: RTCIceServer[];
+  onMediaState: (direction: Direction, state: MediaState) => void;
+}
+
+/** Creates a transport on the server and its counterpart here; it connects with its first use. */
+export async function createTransport(link: Link, direction: Direction): Promise<Transport> {
+  const { client } = link;
+  const [created, device] = await Promise.all([
+    client.request("transport:create", { direction }),
+    link.device,
+  ]);
+  const options = {
+    id: created.transportId,
+    iceParameters: created.iceParameters,
+    iceCandidates: created.iceCandidates,
+    dtlsParameters: created.dtlsParameters,
+    iceServers: link.iceServers,
+  };
+  const transport =
+    direction === "send"
+      ? device.createSendTransport(options)
+      : device.createRecvTransport(options);
+  transport.on("connect", ({ dtlsParameters }, done, failed) => {
+    client
+      .request("transport:connect", { transportId: transport.id, dtlsParameters })
+      .then(done, failed);
+  });
+  transport.on("connectionstatechange", (state) => {
+    if (state === "connected" || state === "connecting" || state === "failed") {
+      link.onMediaState(direction, state);
+    } else if (state === "disconnected") {
+      link.onMediaState(direction, "interrupted");
+    }
+  });
+  return transport;
+}

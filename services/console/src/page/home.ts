@@ -1,0 +1,2 @@
+import "../style/page.css";
+import "../style/home.css";

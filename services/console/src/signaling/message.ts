@@ -1,0 +1,231 @@
+/** The browser protocol as types: what is sent, what comes back, what comes unasked. */
+
+import type {
+  DtlsParameters,
+  IceCandidate,
+  IceParameters,
+  MediaKind,
+  RtpCapabilities,
+  RtpParameters,
+} from "mediasoup-client/types";
+
+export type Role = "candidate" | "proctor" | "observer";
+export type Direction = "send" | "recv";
+export type AppData = Record<string, unknown>;
+
+export interface ProducerInfo {
+  producerId: string;
+  kind: MediaKind;
+  paused: boolean;
+  appData: AppData;
+}
+
+export interface Participant {
+  peerId: string;
+  userId: string;
+  displayName: string;
+  role: Role;
+  connection: "ok" | "lost";
+  handRaised?: boolean;
+  appData: AppData;
+  producers: ProducerInfo[];
+}
+
+export interface RoomConfig {
+  routerRtpCapabilities: RtpCapabilities;
+  maxParticipants: number;
+  visibility: "proctored" | "open";
+  locked: boolean;
+}
+
+export interface AuthResponse {
+  success: true;
+  userId: string;
+  peerId: string;
+  role: Role;
+  resumed: boolean;
+  resumeToken?: string;
+  heartbeatIntervalMs: number;
+  iceServers: RTCIceServer[];
+}
+
+export interface RoomState {
+  epoch: string;
+  seq: number;
+  peerId: string;
+  participants: Participant[];
+  roomConfig: RoomConfig;
+  resumeToken?: string;
+}
+
+export interface TransportCreated {
+  transportId: string;
+  direction: Direction;
+  iceParameters: IceParameters;
+  iceCandidates: IceCandidate[];
+  dtlsParameters: DtlsParameters;
+}
+
+export interface ConsumerCreated {
+  consumerId: string;
+  producerId: string;
+  peerId: string;
+  kind: MediaKind;
+  rtpParameters: RtpParameters;
+  type: "simple" | "simulcast";
+  producerPaused: boolean;
+  appData: AppData;
+}
+
+export interface ErrorPayload {
+  code: string;
+  message: string;
+  details?: Record<string, unknown>;
+}
+
+/** Stands in `consumers[]` for a producer that could not be consumed. */
+export interface ConsumeFailure {
+  producerId: string;
+  error: ErrorPayload;
+}
+
+export interface ConsumersCreated {
+  consumers: (ConsumerCreated | ConsumeFailure)[];
+}
+
+/** Every request: its payload, the type of its reply and the reply's payload. */
+export interface Requests {
+  "auth:request": {
+    payload: { token: string; roomId: string; role?: Role };
+    reply: "auth:response";
+    result: AuthResponse;
+  };
+  "room:join": {
+    payload: {
+      roomId: string;
+      displayName: string;
+      rtpCapabilities?: RtpCapabilities;
+      appData?: AppData;
+    };
+    reply: "room:state";
+    result: RoomState;
+  };
+  "room:leave": { payload: undefined; reply: "room:left"; result: { reason: string } };
+  "transport:create": {
+    payload: { direction: Direction };
+    reply: "transport:created";
+    result: TransportCreated;
+  };
+  "transport:connect": {
+    payload: { transportId: string; dtlsParameters: DtlsParameters };
+    reply: "transport:connected";
+    result: { transportId: string };
+  };
+  "transport:close": {
+    payload: { transportId: string };
+    reply: "transport:closed";
+    result: { transportId: string };
+  };
+  produce: {
+    payload: {
+      kind: MediaKind;
+      rtpParameters: RtpParameters;
+      transportId: string;
+      appData?: AppData;
+      paused?: boolean;
+    };
+    reply: "produced";
+    result: { producerId: string };
+  };
+  consume: {
+    payload: {
+      producerIds: string[];
+      transportId: string;
+      rtpCapabilities: RtpCapabilities;
+      paused: boolean;
+    };
+    reply: "consumer:created";
+    result: ConsumersCreated;
+  };
+  "producer:pause": ProducerRequest<"producer:paused">;
+  "producer:resume": ProducerRequest<"producer:resumed">;
+  "producer:close": ProducerRequest<"producer:closed">;
+  "consumer:pause": ConsumerRequest<"consumer:paused">;
+  "consumer:resume": ConsumerRequest<"consumer:resumed">;
+  "consumer:close": ConsumerRequest<"consumer:closed">;
+  ping: { payload: undefined; reply: "pong"; result: { serverTime: number; workerAgeMs?: number } };
+}
+
+interface ProducerRequest<Reply extends string> {
+  payload: { producerId: string };
+  reply: Reply;
+  result: { producerId: string };
+}
+
+interface ConsumerRequest<Reply extends string> {
+  payload: { consumerId: string };
+  reply: Reply;
+  result: { consumerId: string };
+}
+
+export type RequestType = keyof Requests;
+export type RequestPayload<T extends RequestType> = Requests[T]["payload"];
+export type Result<T extends RequestType> = Requests[T]["result"];
+
+/** The reply that each request is answered with, if not with `error`. */
+export const REPLY_TYPES: { readonly [T in RequestType]: Requests[T]["reply"] } = {
+  "auth:request": "auth:response",
+  "room:join": "room:state",
+  "room:leave": "room:left",
+  "transport:create": "transport:created",
+  "transport:connect": "transport:connected",
+  "transport:close": "transport:closed",
+  produce: "produced",
+  consume: "consumer:created",
+  "producer:pause": "producer:paused",
+  "producer:resume": "producer:resumed",
+  "producer:close": "producer:closed",
+  "consumer:pause": "consumer:paused",
+  "consumer:resume": "consumer:resumed",
+  "consumer:close": "consumer:closed",
+  ping: "pong",
+};
+
+/** Payloads of the events that this client acts on; others are passed over. */
+export interface Events {
+  "participant:joined": { participant: Participant };
+  "participant:updated": { participant: Participant };
+  "participant:left": { peerId: string; reason: string };
+  "producer:new": ProducerInfo & { peerId: string };
+  "producer:paused": { producerId: string };
+  "producer:resumed": { producerId: string };
+  "producer:closed": { producerId: string };
+  "consumer:paused": { consumerId: string };
+  "consumer:resumed": { consumerId: string };
+  "consumer:closed": { consumerId: string };
+  "transport:closed": { transportId: string; reason?: string };
+  "room:moved": unknown;
+  "session:closing": {
+    reason: string;
+    action: "resume" | "rejoin" | "stop";
+    afterMs: number;
+  };
+}
+
+export type EventType = keyof Events;
+
+/** One event. State events carry `seq`, counted per session within an epoch. */
+export type SignalingEvent = {
+  [T in EventType]: { type: T; payload: Events[T]; epoch?: string; seq?: number };
+}[EventType];
+
+/** A message as it stands on the wire. */
+export interface Envelope {
+  type: string;
+  payload?: unknown;
+  /** Unix milliseconds. */
+  timestamp: number;
+  correlationId?: string;
+  epoch?: string;
+  seq?: number;
+}

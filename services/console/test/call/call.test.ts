@@ -1,0 +1,249 @@
+import { FakeMediaStreamTrack } from "fake-mediastreamtrack";
+import { type Device, FakeHandler } from "mediasoup-client";
+import type { Transport } from "mediasoup-client/types";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { Call, type CallState } from "../../src/call/call";
+import type { Roster } from "../../src/call/roster";
+import type { RemoteTrack } from "../../src/call/subscriber";
+import { ScriptedGateway } from "../support/gateway";
+import { deviceWithoutBrowser, openRoom, participant, producer } from "../support/room";
+import { until } from "../support/until";
+
+let gateway: ScriptedGateway;
+let call: Call;
+let states: CallState[];
+let roster: Roster;
+let tracks: Map<string, RemoteTrack>;
+let transports: Transport[];
+
+function observedDevice(): Device {
+  const device = deviceWithoutBrowser();
+  device.observer.on("newtransport", (transport) => transports.push(transport));
+  return device;
+}
+
+function enter(published: MediaStreamTrack[] = []): void {
+  call = new Call(
+    {
+      url: gateway.url,
+      token: "token",
+      roomId: "room",
+      displayName: "Me",
+      tracks: published,
+      wants: ({ role }) => role === "candidate",
+      webSocket: WebSocket as unknown as typeof globalThis.WebSocket,
+      device: observedDevice,
+    },
+    {
+      onState: (state) => states.push(state),
+      onRoster: (next) => {
+        roster = next;
+      },
+      onTrack: (track) => tracks.set(track.producerId, track),
+      onTrackGone: ({ producerId }) => tracks.delete(producerId),
+    },
+  );
+  call.start();
+}
+
+function setMediaState(direction: "send" | "recv", state: "connected" | "disconnected" | "failed") {
+  const transport = transports.filter((candidate) => candidate.direction === direction).at(-1);
+  if (!(transport?.handler instanceof FakeHandler)) throw new Error(`No ${direction} transport.`);
+  transport.handler.setConnectionState(state);
+}
+
+beforeEach(async () => {
+  gateway = await ScriptedGateway.listen();
+  states = [];
+  roster = new Map();
+  tracks = new Map();
+  transports = [];
+});
+
+afterEach(async () => {
+  call.leave();
+  await gateway.close();
+});
+
+test("a candidate publishes camera and microphone, the camera in three layers", async () => {
+  openRoom(gateway, "candidate", []);
+  const [video, audio] = ["video", "audio"].map((kind) => new FakeMediaStreamTrack({ kind }));
+  enter([video, audio] as unknown as MediaStreamTrack[]);
+  await until("published", () => call.state.phase === "joined" && call.state.published);
+
+  expect(gateway.types.slice(0, 3)).toEqual(["auth:request", "room:join", "transport:create"]);
+  expect(gateway.types.filter((type) => type === "transport:connect")).toHaveLength(1);
+  const produced = gateway.requests.filter(({ envelope }) => envelope.type === "produce");
+  expect(produced.map(({ payload }) => payload.kind).sort()).toEqual(["audio", "video"]);
+  const camera = produced.find(({ payload }) => payload.kind === "video")?.payload.rtpParameters;
+  const { encodings = [] } = camera as { encodings?: Record<string, unknown>[] };
+  expect(
+    encodings.map(({ scaleResolutionDownBy, maxBitrate }) => [scaleResolutionDownBy, maxBitrate]),
+  ).toEqual([
+    [4, 200_000],
+    [2, 600_000],
+    [1, 2_500_000],
+  ]);
+});
+
+test("a proctor receives every candidate that is there, and resumes each stream", async () => {
+  openRoom(gateway, "proctor", [
+    participant("ada", "candidate", [producer("ada.1"), producer("ada.2-audio", "audio")]),
+    participant("eve", "proctor", [producer("eve.1")]),
+  ]);
+  enter();
+  await until("both tracks", () => tracks.size === 2);
+
+  expect([...tracks.keys()].sort()).toEqual(["ada.1", "ada.2-audio"]);
+  expect(tracks.get("ada.2-audio")).toMatchObject({ peerId: "ada", kind: "audio" });
+  await until("both resumed", () => gateway.types.filter((t) => t.includes("resume")).length === 2);
+  expect(
+    gateway.requests.find(({ envelope }) => envelope.type === "consume")?.payload,
+  ).toMatchObject({
+    transportId: "t1",
+    paused: true,
+    rtpCapabilities: { codecs: expect.anything() },
+  });
+});
+
+test("a producer that comes later is received, and one that closes is let go", async () => {
+  openRoom(gateway, "proctor", [participant("ada")]);
+  enter();
+  await until("joined", () => call.state.phase === "joined");
+  const { kind, paused, appData } = producer("ada.1");
+  gateway.tell(
+    "producer:new",
+    { peerId: "ada", producerId: "ada.1", kind, paused, appData },
+    { epoch: "e1", seq: 6 },
+  );
+  await until("the track", () => tracks.has("ada.1"));
+
+  gateway.tell("consumer:closed", { consumerId: "consumer-of-ada.1" }, { epoch: "e1", seq: 7 });
+  gateway.tell("producer:closed", { producerId: "ada.1" }, { epoch: "e1", seq: 8 });
+  await until("the end of the track", () => tracks.size === 0);
+  expect(roster.get("ada")?.producers).toEqual([]);
+});
+
+test("a producer that closes while it is asked for never becomes a track", async () => {
+  openRoom(gateway, "proctor", [
+    participant("ada", "candidate", [producer("ada.1")]),
+    participant("bob", "candidate", [producer("bob.1")]),
+  ]);
+  let connect: (() => void) | undefined;
+  gateway.on("transport:connect", ({ reply, payload }) => {
+    connect = () => reply("transport:connected", payload);
+  });
+  enter();
+  await until("the transport's connecting", () => connect !== undefined);
+  gateway.tell("producer:closed", { producerId: "ada.1" }, { epoch: "e1", seq: 6 });
+  await until("the closing", () => roster.get("ada")?.producers.length === 0);
+  connect?.();
+  await until("the other track", () => tracks.has("bob.1"));
+  expect(tracks.has("ada.1")).toBe(false);
+});
+
+test("a producer that cannot be consumed does not keep the others from being received", async () => {
+  openRoom(gateway, "proctor", [
+    participant("ada", "candidate", [producer("ada.broken"), producer("ada.1")]),
+  ]);
+  enter();
+  await until("the good track", () => tracks.has("ada.1"));
+  expect(call.state.phase).toBe("joined");
+});
+
+test("an event right behind the snapshot is applied to it, one from before it is not", async () => {
+  openRoom(gateway, "proctor", [participant("ada")]);
+  const joining = gateway.answerTo("room:join");
+  gateway.on("room:join", (request) => {
+    const ada = { peerId: "ada", reason: "LEFT" };
+    gateway.tell("participant:left", ada, { epoch: "e1", seq: 4 });
+    joining(request);
+    gateway.tell(
+      "participant:joined",
+      { participant: participant("bob") },
+      { epoch: "e1", seq: 6 },
+    );
+  });
+  enter();
+  await until("bob", () => roster.has("bob"));
+  expect([...roster.keys()]).toEqual(["ada", "bob"]);
+});
+
+test("a connection that is cut is made again from scratch, and the room is shown anew", async () => {
+  openRoom(gateway, "proctor", [participant("ada", "candidate", [producer("ada.1")])]);
+  enter();
+  await until("the track", () => tracks.has("ada.1"));
+  const first = tracks.get("ada.1");
+
+  gateway.cut();
+  await until("waiting", () => call.state.phase === "waiting");
+  expect(call.state).toMatchObject({ words: "Connection lost." });
+  expect(tracks.get("ada.1")).toBe(first);
+  expect(first?.track.readyState).toBe("live");
+
+  await until("a new track", () => tracks.has("ada.1") && tracks.get("ada.1") !== first);
+  expect(first?.track.readyState).toBe("ended");
+  expect(gateway.types.filter((type) => type === "auth:request")).toHaveLength(2);
+});
+
+test("media that fails leads to a new try", async () => {
+  openRoom(gateway, "proctor", [participant("ada", "candidate", [producer("ada.1")])]);
+  enter();
+  await until("the track", () => tracks.has("ada.1"));
+  setMediaState("recv", "connected");
+  setMediaState("recv", "disconnected");
+  expect(call.state).toMatchObject({ phase: "joined", media: { recv: "interrupted" } });
+  setMediaState("recv", "failed");
+  expect(call.state).toMatchObject({ phase: "waiting" });
+  await until("joined again", () => call.state.phase === "joined");
+});
+
+test("a refused token ends the call for good and says why", async () => {
+  gateway.on("auth:request", ({ refuse, socket }) => {
+    refuse("UNAUTHORIZED", "TOKEN_EXPIRED");
+    socket.close(4401);
+  });
+  enter();
+  await until("the end", () => call.state.phase === "ended");
+  expect(call.state).toEqual({
+    phase: "ended",
+    words: "Your link has expired. Ask for a new one.",
+    left: false,
+  });
+  expect(states.map(({ phase }) => phase)).toEqual(["connecting", "ended"]);
+});
+
+test("a session that was taken over is not taken back", async () => {
+  openRoom(gateway, "proctor", []);
+  enter();
+  await until("joined", () => call.state.phase === "joined");
+  gateway.hangUp(4409);
+  await until("the end", () => call.state.phase === "ended");
+});
+
+test("a server that announces its end names the time of the next try", async () => {
+  openRoom(gateway, "proctor", []);
+  enter();
+  await until("joined", () => call.state.phase === "joined");
+  gateway.tell("session:closing", { reason: "DRAINING", action: "rejoin", afterMs: 60_000 });
+  gateway.hangUp(1012);
+  await until("waiting", () => call.state.phase === "waiting");
+  expect(call.state).toMatchObject({ retryMs: 60_000 });
+
+  call.networkChanged();
+  await until("joined again", () => call.state.phase === "joined");
+});
+
+test("leaving tells the server, stops every track and stays the end", async () => {
+  openRoom(gateway, "proctor", [participant("ada", "candidate", [producer("ada.1")])]);
+  enter();
+  await until("the track", () => tracks.has("ada.1"));
+  const track = tracks.get("ada.1")?.track;
+  call.leave();
+  expect(call.state).toEqual({ phase: "ended", words: "You have left.", left: true });
+  expect(track?.readyState).toBe("ended");
+  await until("room:leave", () => gateway.types.includes("room:leave"));
+  await until("the socket's end", () => gateway.sockets.size === 0);
+  expect(call.state.phase).toBe("ended");
+});
