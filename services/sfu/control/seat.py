@@ -1,0 +1,109 @@
+"""What the worker keeps of a session besides the room's books: its key, its stream, its replies."""
+
+import hmac
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from google.protobuf.message import Message
+
+from services.common.errors import Code, Refusal
+from services.common.ids import PeerId, RoomId, SessionId
+from services.sfu.control.watch import Watch
+from services.sfu.core.peer import Session
+from services.sfu.core.reply_store import ReplyStore
+from services.sfu.core.room import Room
+
+Reply = Message | Refusal
+
+KEY_BYTES = 32
+# Sessions that left, kept so that a repeat of the leave gets its reply.
+MAX_LEFT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Names the session of a request and proves that the caller may act for it."""
+
+    room_id: RoomId
+    session_id: SessionId
+    session_key: bytes
+    request_id: str
+    generation: int
+
+
+@dataclass(eq=False, slots=True)
+class Seat:
+    """A session as the gateway calls it. `room` decides, this remembers."""
+
+    room: Room
+    session: Session
+    watch: Watch | None
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(KEY_BYTES), repr=False)
+    replies: ReplyStore[Reply] = field(default_factory=ReplyStore)
+
+    @property
+    def peer_id(self) -> PeerId:
+        return self.session.peer_id
+
+    @property
+    def session_id(self) -> SessionId:
+        return self.session.session_id
+
+    def unbind(self) -> Watch | None:
+        """Take the session off its stream; returns that stream."""
+        watch, self.watch = self.watch, None
+        if watch is not None:
+            watch.session_ids.pop(self.session_id, None)
+        return watch
+
+
+class SeatBook:
+    """The seats of all rooms by session."""
+
+    def __init__(self) -> None:
+        self._seats: dict[SessionId, Seat] = {}
+        self._left: OrderedDict[SessionId, Seat] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._seats)
+
+    def add(self, seat: Seat) -> None:
+        self._seats[seat.session_id] = seat
+        if seat.watch is not None:
+            seat.watch.session_ids[seat.session_id] = None
+
+    def get(self, session_id: SessionId) -> Seat | None:
+        return self._seats.get(session_id)
+
+    def is_taken(self, seat: Seat) -> bool:
+        """Whether the session still sits there."""
+        return self._seats.get(seat.session_id) is seat
+
+    def end(self, session_id: SessionId) -> Seat | None:
+        """Free the seat; returns it."""
+        return self._seats.pop(session_id, None)
+
+    def remember_left(self, seat: Seat, request_id: str, digest: bytes, reply: Reply) -> None:
+        """Keep the reply to the request that ended the session, and nothing else of it."""
+        seat.replies = ReplyStore()
+        seat.replies.keep(request_id, digest, reply)
+        self._left[seat.session_id] = seat
+        while len(self._left) > MAX_LEFT:
+            self._left.popitem(last=False)
+
+    def find(self, call: Call) -> Seat:
+        """The seat that a call names, taken or left. Raises Refusal NOT_FOUND or FORBIDDEN."""
+        seat = self._seats.get(call.session_id) or self._left.get(call.session_id)
+        if seat is None or seat.room.room_id != call.room_id:
+            raise no_such_session()
+        if not hmac.compare_digest(seat.key, call.session_key):
+            raise Refusal(
+                Code.FORBIDDEN, "BAD_SESSION_KEY", "The session belongs to another gateway."
+            )
+        return seat
+
+
+def no_such_session() -> Refusal:
+    """For a session that never was or has ended."""
+    return Refusal(Code.NOT_FOUND, "SESSION_NOT_FOUND", "There is no such session.")

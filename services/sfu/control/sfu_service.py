@@ -1,0 +1,233 @@
+"""The control plane as gateways call it: unpacks a call, lets the worker act, packs the reply."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from services.common.errors import Code, Refusal
+from services.common.ids import ConsumerId, GatewayId, ProducerId, TransportId
+from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
+from services.pb.invigil.sfu.v1 import sfu_service_pb2_grpc
+from services.sfu.control import wire
+from services.sfu.control.mailbox import Overflow
+from services.sfu.control.room_wire import direction_from_wire
+from services.sfu.control.rtp_wire import capabilities_from_wire
+from services.sfu.control.seat import Seat
+from services.sfu.control.worker import Worker
+
+Reply = TypeVar("Reply", bound=Message)
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
+    """Thin: everything is decided in `worker` and in core."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._worker_id = worker.config.worker_id
+
+    async def Describe(self, request: pb.DescribeRequest, context: Context) -> pb.DescribeResponse:
+        worker = self._worker
+        rooms = worker.rooms.values()
+        return pb.DescribeResponse(
+            worker_id=self._worker_id,
+            worker_epoch=worker.config.worker_epoch,
+            draining=worker.is_draining,
+            media_address=worker.media.media_address,
+            rooms=len(rooms),
+            peers=sum(len(room.roster) for room in rooms),
+            producers=sum(len(room.router.producers) for room in rooms),
+            consumers=sum(len(room.router.consumers) for room in rooms),
+            room_generations=[
+                pb.RoomGeneration(room_id=room.room_id, generation=room.generation)
+                for room in rooms
+            ],
+        )
+
+    async def Watch(
+        self, request: pb.WatchRequest, context: Context
+    ) -> AsyncIterator[pb.WatchResponse]:
+        worker = self._worker
+        watch = worker.open_watch(GatewayId(request.gateway_id))
+        # A reader that is gone may leave this generator hanging in a yield: the call's end counts.
+        # The stub wants a class of its own for the callback.
+        context.add_done_callback(lambda _: worker.close_watch(watch))  # type: ignore[arg-type]
+        try:
+            yield pb.WatchResponse(
+                started=pb.WatchStarted(
+                    watch_id=watch.watch_id,
+                    worker_id=self._worker_id,
+                    worker_epoch=worker.config.worker_epoch,
+                )
+            )
+            async for message in watch.mailbox.read():
+                yield wire.watch_message_to_wire(message)
+        except Overflow as error:
+            raise Refusal(
+                Code.RATE_LIMITED, "WATCH_TOO_SLOW", "The stream was read too slowly."
+            ) from error
+        finally:
+            worker.close_watch(watch)
+
+    async def JoinRoom(self, request: pb.JoinRoomRequest, context: Context) -> pb.JoinRoomResponse:
+        return self._worker.join(
+            wire.join_from_wire(request),
+            wire.digest(request),
+            lambda seat: wire.joined_to_wire(seat, self._worker_id),
+        )
+
+    async def DetachSession(
+        self, request: pb.DetachSessionRequest, context: Context
+    ) -> pb.DetachSessionResponse:
+        def action(seat: Seat) -> pb.DetachSessionResponse:
+            self._worker.detach(seat)
+            return pb.DetachSessionResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def LeaveRoom(
+        self, request: pb.LeaveRoomRequest, context: Context
+    ) -> pb.LeaveRoomResponse:
+        def action(seat: Seat) -> pb.LeaveRoomResponse:
+            seat.room.leave(seat.session)
+            return pb.LeaveRoomResponse(position=wire.position_to_wire(seat), reason="LEFT")
+
+        return self._act(request, request.call, action)
+
+    async def CreateTransport(
+        self, request: pb.CreateTransportRequest, context: Context
+    ) -> pb.CreateTransportResponse:
+        direction = direction_from_wire(request.direction)
+
+        def action(seat: Seat) -> pb.CreateTransportResponse:
+            transport = seat.room.router.create_transport(seat.session, direction)
+            offer = self._worker.media.create_transport(transport.transport_id)
+            return wire.transport_to_wire(seat, transport, offer, self._worker_id)
+
+        return self._act(request, request.call, action)
+
+    async def ConnectTransport(
+        self, request: pb.ConnectTransportRequest, context: Context
+    ) -> pb.ConnectTransportResponse:
+        remote = wire.dtls_from_wire(request.dtls_parameters)
+
+        def action(seat: Seat) -> pb.ConnectTransportResponse:
+            wanted = wire.transport_id_from_wire(request.transport_id)
+            transport = seat.room.router.find_transport(seat.session, wanted, None)
+            self._worker.media.connect_transport(transport.transport_id, remote)
+            return pb.ConnectTransportResponse(
+                position=wire.position_to_wire(seat), transport_id=transport.transport_id
+            )
+
+        return self._act(request, request.call, action)
+
+    async def CloseTransport(
+        self, request: pb.CloseTransportRequest, context: Context
+    ) -> pb.CloseTransportResponse:
+        def action(seat: Seat) -> pb.CloseTransportResponse:
+            seat.room.router.close_transport(seat.session, TransportId(request.transport_id))
+            return pb.CloseTransportResponse(
+                position=wire.position_to_wire(seat), transport_id=request.transport_id
+            )
+
+        return self._act(request, request.call, action)
+
+    async def Produce(self, request: pb.ProduceRequest, context: Context) -> pb.ProduceResponse:
+        wanted = wire.produce_from_wire(request)
+
+        def action(seat: Seat) -> pb.ProduceResponse:
+            producer = seat.room.router.produce(seat.session, wanted)
+            return pb.ProduceResponse(
+                position=wire.position_to_wire(seat), producer_id=producer.producer_id
+            )
+
+        return self._act(request, request.call, action)
+
+    async def PauseProducer(
+        self, request: pb.PauseProducerRequest, context: Context
+    ) -> pb.PauseProducerResponse:
+        def action(seat: Seat) -> pb.PauseProducerResponse:
+            seat.room.router.pause_producer(seat.session, ProducerId(request.producer_id))
+            return pb.PauseProducerResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def ResumeProducer(
+        self, request: pb.ResumeProducerRequest, context: Context
+    ) -> pb.ResumeProducerResponse:
+        def action(seat: Seat) -> pb.ResumeProducerResponse:
+            seat.room.router.resume_producer(seat.session, ProducerId(request.producer_id))
+            return pb.ResumeProducerResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def CloseProducer(
+        self, request: pb.CloseProducerRequest, context: Context
+    ) -> pb.CloseProducerResponse:
+        def action(seat: Seat) -> pb.CloseProducerResponse:
+            seat.room.router.close_producer(seat.session, ProducerId(request.producer_id))
+            return pb.CloseProducerResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def Consume(self, request: pb.ConsumeRequest, context: Context) -> pb.ConsumeResponse:
+        producer_ids = tuple(ProducerId(text) for text in request.producer_ids)
+        capabilities = (
+            capabilities_from_wire(request.rtp_capabilities)
+            if request.HasField("rtp_capabilities")
+            else None
+        )
+
+        def action(seat: Seat) -> pb.ConsumeResponse:
+            results = seat.room.router.consume(
+                seat.session,
+                producer_ids,
+                wire.transport_id_from_wire(request.transport_id),
+                capabilities,
+                paused=request.paused,
+            )
+            if len(results) == 1 and isinstance(results[0], Refusal):
+                raise results[0]
+            return pb.ConsumeResponse(
+                position=wire.position_to_wire(seat),
+                results=[
+                    wire.consume_result_to_wire(producer_id, result, self._worker_id)
+                    for producer_id, result in zip(producer_ids, results, strict=True)
+                ],
+            )
+
+        return self._act(request, request.call, action)
+
+    async def PauseConsumer(
+        self, request: pb.PauseConsumerRequest, context: Context
+    ) -> pb.PauseConsumerResponse:
+        def action(seat: Seat) -> pb.PauseConsumerResponse:
+            seat.room.router.pause_consumer(seat.session, ConsumerId(request.consumer_id))
+            return pb.PauseConsumerResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def ResumeConsumer(
+        self, request: pb.ResumeConsumerRequest, context: Context
+    ) -> pb.ResumeConsumerResponse:
+        def action(seat: Seat) -> pb.ResumeConsumerResponse:
+            seat.room.router.resume_consumer(seat.session, ConsumerId(request.consumer_id))
+            return pb.ResumeConsumerResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def CloseConsumer(
+        self, request: pb.CloseConsumerRequest, context: Context
+    ) -> pb.CloseConsumerResponse:
+        def action(seat: Seat) -> pb.CloseConsumerResponse:
+            seat.room.router.close_consumer(seat.session, ConsumerId(request.consumer_id))
+            return pb.CloseConsumerResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    def _act(
+        self, request: Message, call: pb.SessionCall, action: Callable[[Seat], Reply]
+    ) -> Reply:
+        return self._worker.act(wire.call_from_wire(call), wire.digest(request), action)

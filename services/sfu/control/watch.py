@@ -1,0 +1,89 @@
+"""The Watch streams of gateways: what is on them, and which sessions hang on each."""
+
+from dataclasses import dataclass, field
+
+from services.common.errors import Code, Refusal
+from services.common.ids import Epoch, GatewayId, SessionId, WatchId
+from services.sfu.control.mailbox import Mailbox
+from services.sfu.core.event import Event
+
+CAPACITY = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An event for one session; for operators, session_id may be empty and seq is 0."""
+
+    session_id: SessionId
+    epoch: Epoch
+    seq: int
+    traceparent: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session is over. `reason` is UPPER_SNAKE, see SessionEnded."""
+
+    session_id: SessionId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The event loop is alive, and the engine has made this many rounds."""
+
+    tick: int
+    engine_tick: int
+
+
+Message = News | Ended | Beat
+
+
+@dataclass(eq=False, slots=True)
+class Watch:
+    """One stream. Its end detaches the sessions bound to it, and only these."""
+
+    watch_id: WatchId
+    gateway_id: GatewayId
+    mailbox: Mailbox[Message] = field(default_factory=lambda: Mailbox(CAPACITY))
+    # By binding, so that they are detached in a fixed order.
+    session_ids: dict[SessionId, None] = field(default_factory=dict)
+    ticks: int = 0
+
+    def beat(self, engine_tick: int) -> None:
+        """Put a heartbeat on the stream."""
+        self.ticks += 1
+        self.mailbox.push(Beat(self.ticks, engine_tick))
+
+
+class WatchBook:
+    """The streams that are open."""
+
+    def __init__(self) -> None:
+        self._watches: dict[WatchId, Watch] = {}
+
+    def open(self, watch_id: WatchId, gateway_id: GatewayId) -> Watch:
+        watch = Watch(watch_id, gateway_id)
+        self._watches[watch_id] = watch
+        return watch
+
+    def find_live(self, watch_id: WatchId) -> Watch:
+        """The open stream of this id. Raises Refusal UNAVAILABLE (WATCH_NOT_LIVE)."""
+        watch = self._watches.get(watch_id)
+        if watch is None or watch.mailbox.has_overflown:
+            raise Refusal(
+                Code.UNAVAILABLE,
+                "WATCH_NOT_LIVE",
+                "The event stream of the gateway is down.",
+                details={"retryAfterMs": "1000"},
+            )
+        return watch
+
+    def close(self, watch: Watch) -> bool:
+        """Forget a stream; whether it was open."""
+        watch.mailbox.close()
+        return self._watches.pop(watch.watch_id, None) is not None
+
+    def all(self) -> tuple[Watch, ...]:
+        return tuple(self._watches.values())

@@ -1,0 +1,240 @@
+"""Calls and replies of the SFU service between protobuf and core's values."""
+
+import hashlib
+
+from google.protobuf.message import Message
+
+from services.common.errors import Refusal
+from services.common.ids import PeerId, ProducerId, RoomId, SessionId, TransportId, UserId, WatchId
+from services.pb.invigil.sfu.v1 import room_pb2, sfu_service_pb2
+from services.sfu.control.room_wire import (
+    DIRECTION_TO_WIRE,
+    news_to_wire,
+    participant_to_wire,
+    producer_to_wire,
+    role_from_wire,
+    room_state_to_wire,
+    visibility_from_wire,
+)
+from services.sfu.control.rtp_wire import (
+    KIND_TO_WIRE,
+    capabilities_from_wire,
+    kind_from_wire,
+    parameters_from_wire,
+    parameters_to_wire,
+)
+from services.sfu.control.seat import Call, Seat
+from services.sfu.control.watch import Beat, Ended, News
+from services.sfu.control.watch import Message as WatchMessage
+from services.sfu.control.worker import Join
+from services.sfu.core import port
+from services.sfu.core.peer import Transport
+from services.sfu.core.publication import ProduceRequest
+from services.sfu.core.room import JoinRequest
+from services.sfu.core.router import MadeConsumer
+
+DTLS_ROLE_FROM_WIRE = {
+    # Absent means that the client leaves the choice to the server.
+    sfu_service_pb2.DTLS_ROLE_UNSPECIFIED: port.DtlsRole.AUTO,
+    sfu_service_pb2.DTLS_ROLE_AUTO: port.DtlsRole.AUTO,
+    sfu_service_pb2.DTLS_ROLE_CLIENT: port.DtlsRole.CLIENT,
+    sfu_service_pb2.DTLS_ROLE_SERVER: port.DtlsRole.SERVER,
+}
+DTLS_ROLE_TO_WIRE = {
+    port.DtlsRole.AUTO: sfu_service_pb2.DTLS_ROLE_AUTO,
+    port.DtlsRole.CLIENT: sfu_service_pb2.DTLS_ROLE_CLIENT,
+    port.DtlsRole.SERVER: sfu_service_pb2.DTLS_ROLE_SERVER,
+}
+
+
+def digest(request: Message) -> bytes:
+    """Tells a repeat of a request from another request under the same id."""
+    # The name counts: a pause and a resume of one producer have the same bytes.
+    name = request.DESCRIPTOR.full_name.encode()
+    return hashlib.sha256(name + b"\0" + request.SerializeToString(deterministic=True)).digest()
+
+
+def call_from_wire(call: sfu_service_pb2.SessionCall) -> Call:
+    return Call(
+        room_id=RoomId(call.room_id),
+        session_id=SessionId(call.session_id),
+        session_key=call.session_key,
+        request_id=call.request_id,
+        generation=call.generation,
+    )
+
+
+def join_from_wire(request: sfu_service_pb2.JoinRoomRequest) -> Join:
+    """Raises Refusal INVALID_MESSAGE."""
+    return Join(
+        room_id=RoomId(request.room_id),
+        watch_id=WatchId(request.watch_id),
+        request_id=request.request_id,
+        generation=request.generation,
+        create=request.create,
+        visibility=visibility_from_wire(request.room_config.visibility),
+        max_peers=request.room_config.max_participants,
+        request=JoinRequest(
+            session_id=SessionId(request.session_id),
+            peer_id=PeerId(request.peer_id),
+            user_id=UserId(request.user_id),
+            display_name=request.display_name,
+            role=role_from_wire(request.role),
+            app_data_json=request.app_data_json,
+            rtp_capabilities=(
+                capabilities_from_wire(request.rtp_capabilities)
+                if request.HasField("rtp_capabilities")
+                else None
+            ),
+            may_publish=request.may_publish,
+            may_subscribe=request.may_subscribe,
+        ),
+    )
+
+
+def produce_from_wire(request: sfu_service_pb2.ProduceRequest) -> ProduceRequest:
+    """Raises Refusal INVALID_MESSAGE."""
+    return ProduceRequest(
+        kind=kind_from_wire(request.kind),
+        transport_id=transport_id_from_wire(request.transport_id),
+        rtp_parameters=(
+            parameters_from_wire(request.rtp_parameters)
+            if request.HasField("rtp_parameters")
+            else None
+        ),
+        app_data_json=request.app_data_json,
+        paused=request.paused,
+        producer_id=ProducerId(request.producer_id) if request.producer_id else None,
+    )
+
+
+def transport_id_from_wire(text: str) -> TransportId | None:
+    """Empty means: the only one that fits."""
+    return TransportId(text) if text else None
+
+
+def dtls_from_wire(message: sfu_service_pb2.DtlsParameters) -> port.DtlsParameters:
+    return port.DtlsParameters(
+        role=DTLS_ROLE_FROM_WIRE.get(message.role, port.DtlsRole.AUTO),
+        fingerprints=tuple(
+            port.Fingerprint(fingerprint.algorithm, fingerprint.value)
+            for fingerprint in message.fingerprints
+        ),
+    )
+
+
+def position_to_wire(seat: Seat) -> sfu_service_pb2.LogPosition:
+    return sfu_service_pb2.LogPosition(epoch=seat.room.epoch, seq=seat.session.log.last_seq)
+
+
+def joined_to_wire(seat: Seat, worker_id: str) -> sfu_service_pb2.JoinRoomResponse:
+    session = seat.session
+    return sfu_service_pb2.JoinRoomResponse(
+        position=position_to_wire(seat),
+        session_key=seat.key,
+        worker_id=worker_id,
+        room=room_state_to_wire(seat.room),
+        participants=[
+            participant_to_wire(participant) for participant in seat.room.participants(session)
+        ],
+        own_transports=[
+            room_pb2.OwnTransport(
+                transport_id=transport.transport_id,
+                direction=DIRECTION_TO_WIRE[transport.direction],
+                worker_id=worker_id,
+            )
+            for transport in session.transports.values()
+        ],
+        own_producers=[producer_to_wire(p.view()) for p in session.producers.values()],
+        own_consumers=[
+            room_pb2.OwnConsumer(
+                consumer_id=consumer.consumer_id,
+                producer_id=consumer.producer_id,
+                transport_id=consumer.transport_id,
+                paused=consumer.paused,
+            )
+            for consumer in session.consumers.values()
+        ],
+    )
+
+
+def transport_to_wire(
+    seat: Seat, transport: Transport, offer: port.TransportOffer, worker_id: str
+) -> sfu_service_pb2.CreateTransportResponse:
+    ice = offer.ice_parameters
+    return sfu_service_pb2.CreateTransportResponse(
+        position=position_to_wire(seat),
+        transport_id=transport.transport_id,
+        direction=DIRECTION_TO_WIRE[transport.direction],
+        ice_parameters=sfu_service_pb2.IceParameters(
+            username_fragment=ice.username_fragment,
+            password=ice.password,
+            ice_lite=ice.ice_lite,
+        ),
+        ice_candidates=[
+            sfu_service_pb2.IceCandidate(
+                foundation=candidate.foundation,
+                address=candidate.address,
+                port=candidate.port,
+                priority=candidate.priority,
+                protocol=candidate.protocol,
+                type=candidate.type,
+            )
+            for candidate in offer.ice_candidates
+        ],
+        dtls_parameters=sfu_service_pb2.DtlsParameters(
+            role=DTLS_ROLE_TO_WIRE[offer.dtls_parameters.role],
+            fingerprints=[
+                sfu_service_pb2.DtlsFingerprint(
+                    algorithm=fingerprint.algorithm, value=fingerprint.value
+                )
+                for fingerprint in offer.dtls_parameters.fingerprints
+            ],
+        ),
+        worker_id=worker_id,
+    )
+
+
+def consume_result_to_wire(
+    producer_id: ProducerId, result: MadeConsumer | Refusal, worker_id: str
+) -> sfu_service_pb2.ConsumeResult:
+    if isinstance(result, Refusal):
+        return sfu_service_pb2.ConsumeResult(
+            failure=sfu_service_pb2.ConsumeFailure(
+                producer_id=producer_id, reason=result.reason, message=result.message
+            )
+        )
+    producer = result.producer
+    several = len(producer.encodings) > 1
+    return sfu_service_pb2.ConsumeResult(
+        consumer=sfu_service_pb2.Consumer(
+            consumer_id=result.consumer.consumer_id,
+            producer_id=producer.producer_id,
+            peer_id=producer.peer_id,
+            kind=KIND_TO_WIRE[producer.kind],
+            rtp_parameters=parameters_to_wire(result.rtp_parameters),
+            type=(
+                sfu_service_pb2.CONSUMER_TYPE_SIMULCAST
+                if several
+                else sfu_service_pb2.CONSUMER_TYPE_SIMPLE
+            ),
+            producer_paused=producer.paused,
+            app_data_json=producer.app_data_json,
+            transport_id=result.consumer.transport_id,
+            worker_id=worker_id,
+        )
+    )
+
+
+def watch_message_to_wire(message: WatchMessage) -> sfu_service_pb2.WatchResponse:
+    match message:
+        case News():
+            return sfu_service_pb2.WatchResponse(event=news_to_wire(message))
+        case Ended(session_id=session_id, reason=reason):
+            return sfu_service_pb2.WatchResponse(
+                ended=sfu_service_pb2.SessionEnded(session_id=session_id, reason=reason)
+            )
+        case Beat(tick=tick, engine_tick=engine_tick):
+            return sfu_service_pb2.WatchResponse(
+                heartbeat=sfu_service_pb2.Heartbeat(tick=tick, engine_tick=engine_tick)
+            )

@@ -1,0 +1,367 @@
+"""The rooms of this worker: carries out calls one after the other and performs what follows.
+
+Nothing between the arrival of a call and its reply waits, so the calls of a session, and of a
+room, are carried out one at a time in the order of their arrival. An exception of one call ends the
+session it was for and nothing else.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from google.protobuf.message import Message
+
+from services.common.errors import Code, Refusal
+from services.common.ids import (
+    Epoch,
+    GatewayId,
+    RoomId,
+    SessionId,
+    TransportId,
+    WatchId,
+    WorkerId,
+)
+from services.common.log import bound, get_logger
+from services.common.telemetry import current_traceparent
+from services.sfu.control.operator_watch import OperatorBook
+from services.sfu.control.performance import command
+from services.sfu.control.seat import Call, Reply, Seat, SeatBook, no_such_session
+from services.sfu.control.watch import Ended, News, Watch, WatchBook
+from services.sfu.core.effect import Effect, EndSession, TellOperator, TellSession
+from services.sfu.core.limit import check_id, check_name, check_request_id
+from services.sfu.core.port import Media, TransportState
+from services.sfu.core.room import JoinRequest, Room, RoomConfig
+from services.sfu.core.visibility import Visibility
+
+HEARTBEAT_INTERVAL_S = 1.0
+
+# Replies that another attempt may change are not kept for repeats.
+PASSING = frozenset({Code.UNAVAILABLE, Code.WRONG_WORKER, Code.INTERNAL})
+
+log = get_logger("sfu.worker")
+
+Answer = TypeVar("Answer", bound=Message)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    worker_id: WorkerId
+    # Names this run of the process.
+    worker_epoch: str
+    max_peers: int = 200
+    grace_ms: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Who wants to join what. `max_peers` 0 means the worker's default."""
+
+    room_id: RoomId
+    watch_id: WatchId
+    request_id: str
+    generation: int
+    create: bool
+    visibility: Visibility
+    max_peers: int
+    request: JoinRequest
+
+
+class Worker:
+    """Owned by the process; lives on its event loop. `start` it, `close` it at the end."""
+
+    def __init__(self, config: WorkerConfig, media: Media, clock_ms: Callable[[], int]) -> None:
+        """`clock_ms` gives monotonic milliseconds."""
+        self.config = config
+        self.media = media
+        self.is_draining = False
+        self.rooms: dict[RoomId, Room] = {}
+        self.seats = SeatBook()
+        self.watches = WatchBook()
+        self.operators = OperatorBook()
+        self._clock_ms = clock_ms
+        self._grace_timers: dict[RoomId, asyncio.TimerHandle] = {}
+        self._performing: set[RoomId] = set()
+        self._heartbeat: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._heartbeat = asyncio.get_running_loop().call_later(HEARTBEAT_INTERVAL_S, self._beat)
+
+    def close(self) -> None:
+        """End every stream and timer. The media side is closed by its owner."""
+        self.is_draining = True
+        for watch in self.watches.all():
+            self.close_watch(watch)
+        self.operators.close()
+        for timer in self._grace_timers.values():
+            timer.cancel()
+        self._grace_timers.clear()
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+
+    # Streams.
+
+    def open_watch(self, gateway_id: GatewayId) -> Watch:
+        """A new stream for a gateway."""
+        check_id("gatewayId", gateway_id)
+        return self.watches.open(WatchId(secrets.token_hex(8)), gateway_id)
+
+    def close_watch(self, watch: Watch) -> None:
+        """The stream has ended: its sessions are detached. Twice is fine."""
+        if not self.watches.close(watch):
+            return
+        for session_id in list(watch.session_ids):
+            seat = self.seats.get(session_id)
+            if seat is not None:
+                self._guarded(seat, self.detach)
+        log.info("sfu.watch.closed", watch_id=watch.watch_id, gateway_id=watch.gateway_id)
+
+    # Calls.
+
+    def join(self, join: Join, digest: bytes, answer: Callable[[Seat], Answer]) -> Answer:
+        """Put a session into a room. `answer` makes the reply from the new seat. Raises Refusal."""
+        check_request_id(join.request_id)
+        seat = self.seats.get(join.request.session_id)
+        if seat is not None:
+            stored = seat.replies.find(join.request_id, digest)
+            if stored is None:
+                raise Refusal(Code.INVALID_MESSAGE, "ALREADY_JOINED", "The session has joined.")
+            return cast(Answer, _given(stored))
+        watch = self.watches.find_live(join.watch_id)
+        check_name("roomId", join.room_id)
+        join.request.check()
+        self._check_peer_elsewhere(join)
+        with bound(room_id=join.room_id, session_id=join.request.session_id):
+            room = self._room_for(join)
+            seat = Seat(room, room.join(join.request), watch)
+            self._enter(seat)
+            reply = self._run(seat, lambda: answer(seat))
+            seat.replies.keep(join.request_id, digest, reply)
+            log.info("sfu.session.joined", peer_id=seat.peer_id, role=seat.session.role.value)
+        return reply
+
+    def act(self, call: Call, digest: bytes, action: Callable[[Seat], Answer]) -> Answer:
+        """Carry out a call that changes something, once per request id. Raises Refusal."""
+        check_request_id(call.request_id)
+        seat = self.seats.find(call)
+        stored = seat.replies.find(call.request_id, digest)
+        if stored is not None:
+            return cast(Answer, _given(stored))
+        if not self.seats.is_taken(seat):
+            raise no_such_session()
+        self._check_generation(seat.room, call.generation)
+        with bound(room_id=call.room_id, session_id=call.session_id):
+            try:
+                reply = self._run(seat, lambda: action(seat))
+            except Refusal as refusal:
+                if refusal.code not in PASSING:
+                    seat.replies.keep(call.request_id, digest, refusal)
+                raise
+        if self.seats.is_taken(seat):
+            seat.replies.keep(call.request_id, digest, reply)
+        else:
+            self.seats.remember_left(seat, call.request_id, digest, reply)
+        return reply
+
+    def detach(self, seat: Seat) -> None:
+        """The session's socket is gone. To be called from an action."""
+        seat.unbind()
+        seat.room.detach(seat.session, self._clock_ms())
+
+    # MediaListener.
+
+    def transport_changed(self, transport_id: TransportId, state: TransportState) -> None:
+        log.debug("sfu.transport.changed", transport_id=transport_id, state=state.value)
+
+    def transport_failed(self, transport_id: TransportId, reason: str) -> None:
+        seat = self._seat_of_transport(transport_id)
+        if seat is not None:
+            self._guarded(seat, lambda s: s.room.router.transport_failed(transport_id, reason))
+
+    # Inside.
+
+    def _run(self, seat: Seat, action: Callable[[], Result]) -> Result:
+        """Do something for a session and what follows from it; an exception ends the session."""
+        try:
+            try:
+                result = action()
+            finally:
+                self._perform(seat.room)
+        except Refusal:
+            raise
+        except Exception:
+            self._fault(seat)
+            raise
+        return result
+
+    def _guarded(self, seat: Seat, action: Callable[[Seat], None]) -> None:
+        """As `_run` where nobody waits for an answer."""
+        with bound(room_id=seat.room.room_id, session_id=seat.session_id):
+            try:
+                self._run(seat, lambda: action(seat))
+            except Exception:
+                log.exception("sfu.session.failed")
+
+    def _fault(self, seat: Seat) -> None:
+        log.error("sfu.session.fault", session_id=seat.session_id, peer_id=seat.peer_id)
+        try:
+            if self.seats.is_taken(seat):
+                seat.room.leave(seat.session, "WORKER_FAULT")
+            self._perform(seat.room)
+        except Exception:
+            log.exception("sfu.session.fault_not_cleared", session_id=seat.session_id)
+            seat.room.evict(seat.session)
+            self._end(seat.session_id, "WORKER_FAULT")
+            self._settle(seat.room)
+
+    def _seat_of_transport(self, transport_id: TransportId) -> Seat | None:
+        for room in self.rooms.values():
+            transport = room.router.transports.get(transport_id)
+            if transport is not None:
+                return self.seats.get(transport.session_id)
+        return None
+
+    def _enter(self, seat: Seat) -> None:
+        self.seats.add(seat)
+        if seat.room.room_id not in self.rooms:
+            log.info("sfu.room.opened", epoch=seat.room.epoch, generation=seat.room.generation)
+        self.rooms[seat.room.room_id] = seat.room
+
+    def _room_for(self, join: Join) -> Room:
+        room = self.rooms.get(join.room_id)
+        if room is not None and join.generation > room.generation:
+            self._stop(room)
+            room = None
+        if room is not None:
+            self._check_generation(room, join.generation)
+            return room
+        if not join.create:
+            raise Refusal(Code.ROOM_NOT_FOUND, "ROOM_NOT_FOUND", "There is no such room.")
+        if self.is_draining:
+            raise Refusal(
+                Code.UNAVAILABLE,
+                "DRAINING",
+                "This worker takes no new rooms.",
+                details={"retryAfterMs": "1000"},
+            )
+        config = RoomConfig(
+            join.visibility, join.max_peers or self.config.max_peers, self.config.grace_ms
+        )
+        epoch = Epoch(secrets.token_hex(8))
+        return Room(join.room_id, epoch, join.generation, config, ssrc_start=secrets.randbits(32))
+
+    def _check_peer_elsewhere(self, join: Join) -> None:
+        # Ids of transports, producers and consumers begin with the peer's and are the worker's own
+        # towards the media side, so a peer id may sit in one room only.
+        for room in self.rooms.values():
+            if room.room_id != join.room_id and room.roster.find_peer(join.request.peer_id):
+                raise Refusal(Code.FORBIDDEN, "PEER_ID_TAKEN", "The peer is in another room.")
+
+    def _check_generation(self, room: Room, generation: int) -> None:
+        if generation == room.generation:
+            return
+        if generation > room.generation:
+            # Another claim was granted since: this life of the room is over.
+            self._stop(room)
+        raise Refusal(Code.WRONG_WORKER, "STALE_GENERATION", "Another worker owns the room.")
+
+    def _stop(self, room: Room) -> None:
+        log.warning("sfu.room.superseded", room_id=room.room_id, generation=room.generation)
+        room.stop("WORKER_FAULT")
+        self._perform(room)
+
+    def _perform(self, room: Room) -> None:
+        """Perform the room's effects; raises the media side's first exception at the end."""
+        if room.room_id in self._performing:
+            # Called from inside one of its effects: the outer loop goes on with what was added.
+            return
+        failure: Exception | None = None
+        traceparent = current_traceparent()
+        self._performing.add(room.room_id)
+        try:
+            while effects := room.take_effects():
+                for effect in effects:
+                    try:
+                        self._perform_one(room, effect, traceparent)
+                    except Exception as error:
+                        failure = failure or error
+        finally:
+            self._performing.discard(room.room_id)
+        self._settle(room)
+        if failure is not None:
+            raise failure
+
+    def _perform_one(self, room: Room, effect: Effect, traceparent: str) -> None:
+        match effect:
+            case TellSession(session_id=session_id, seq=seq, event=event):
+                seat = self.seats.get(session_id)
+                if seat is not None and seat.watch is not None:
+                    self._push(seat.watch, News(session_id, room.epoch, seq, traceparent, event))
+            case TellOperator(session_id=concerned, event=event):
+                news = News(concerned or SessionId(""), room.epoch, 0, traceparent, event)
+                self.operators.push(room.room_id, news)
+            case EndSession(session_id=session_id, reason=reason):
+                self._end(session_id, reason)
+            case _:
+                command(self.media, effect)
+
+    def _push(self, watch: Watch, message: News | Ended) -> None:
+        watch.mailbox.push(message)
+        if watch.mailbox.has_overflown:
+            # Detaching its sessions is the next round's work: this round's effects go first.
+            asyncio.get_running_loop().call_soon(self.close_watch, watch)
+
+    def _end(self, session_id: SessionId, reason: str) -> None:
+        seat = self.seats.end(session_id)
+        if seat is None:
+            return
+        watch = seat.unbind()
+        if watch is not None:
+            self._push(watch, Ended(session_id, reason))
+        log.info("sfu.session.ended", session_id=session_id, peer_id=seat.peer_id, reason=reason)
+
+    def _settle(self, room: Room) -> None:
+        """Forget a room that is empty; else wake up when the next grace time is over."""
+        timer = self._grace_timers.pop(room.room_id, None)
+        if timer is not None:
+            timer.cancel()
+        if room.is_empty:
+            if self.rooms.get(room.room_id) is room:
+                del self.rooms[room.room_id]
+                self.operators.end(room.room_id)
+                log.info("sfu.room.closed", room_id=room.room_id)
+            return
+        deadline_ms = room.deadline_ms()
+        if deadline_ms is not None:
+            delay_s = max(0, deadline_ms - self._clock_ms()) / 1000
+            loop = asyncio.get_running_loop()
+            self._grace_timers[room.room_id] = loop.call_later(delay_s, self._expire, room)
+
+    def _expire(self, room: Room) -> None:
+        for session in room.expired(self._clock_ms()):
+            seat = self.seats.get(session.session_id)
+            if seat is not None:
+                self._guarded(seat, lambda s: s.room.leave(s.session, "TIMED_OUT"))
+        self._settle(room)
+
+    def _beat(self) -> None:
+        self.start()
+        try:
+            engine_tick = self.media.engine_tick()
+        except Exception:
+            log.exception("sfu.engine.no_tick")
+            return
+        for watch in self.watches.all():
+            watch.beat(engine_tick)
+            if watch.mailbox.has_overflown:
+                self.close_watch(watch)
+
+
+def _given(stored: Reply) -> Message:
+    if isinstance(stored, Refusal):
+        # A fresh one each time: a raised exception collects tracebacks.
+        raise Refusal(stored.code, stored.reason, stored.message, details=stored.details)
+    return stored

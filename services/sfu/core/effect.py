@@ -1,0 +1,94 @@
+"""What a room asks its shell to do, in order: program the media side, tell sessions."""
+
+from dataclasses import dataclass
+
+from services.common.ids import ConsumerId, ProducerId, SessionId, TransportId
+from services.sfu.core.event import Event
+from services.sfu.core.port import ConsumerSpec, ProducerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class CloseTransport:
+    transport_id: TransportId
+
+
+@dataclass(frozen=True, slots=True)
+class AddProducer:
+    spec: ProducerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PauseProducer:
+    producer_id: ProducerId
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeProducer:
+    producer_id: ProducerId
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveProducer:
+    producer_id: ProducerId
+
+
+@dataclass(frozen=True, slots=True)
+class AddConsumer:
+    spec: ConsumerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PauseConsumer:
+    consumer_id: ConsumerId
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeConsumer:
+    consumer_id: ConsumerId
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveConsumer:
+    consumer_id: ConsumerId
+
+
+MediaCommand = (
+    CloseTransport
+    | AddProducer
+    | PauseProducer
+    | ResumeProducer
+    | RemoveProducer
+    | AddConsumer
+    | PauseConsumer
+    | ResumeConsumer
+    | RemoveConsumer
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TellSession:
+    """A numbered event for one session."""
+
+    session_id: SessionId
+    seq: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class TellOperator:
+    """The same fact once, for whoever watches the whole room; session_id where it concerns one."""
+
+    session_id: SessionId | None
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """The session is over, after its last event."""
+
+    session_id: SessionId
+    # UPPER_SNAKE: LEFT, TIMED_OUT, REPLACED, WORKER_FAULT.
+    reason: str
+
+
+Effect = MediaCommand | TellSession | TellOperator | EndSession

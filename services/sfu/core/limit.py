@@ -1,0 +1,73 @@
+"""Bounds on what one session may put into a room, and the checks of plain texts."""
+
+import json
+import re
+
+from services.common.errors import Code, Refusal
+
+MAX_TRANSPORTS_PER_SESSION = 8
+MAX_PRODUCERS_PER_SESSION = 16
+MAX_CONSUMERS_PER_SESSION = 512
+MAX_PRODUCERS_PER_CONSUME = 64
+MAX_ID_CHARACTERS = 128
+MAX_REQUEST_ID_CHARACTERS = 256
+MAX_DISPLAY_NAME_CHARACTERS = 128
+MAX_APP_DATA_BYTES = 4096
+
+# Visible ASCII: ids end up in logs, URLs and as CNAMEs in other peers' session descriptions.
+_ID = re.compile(rf"[\x21-\x7e]{{1,{MAX_ID_CHARACTERS}}}")
+
+
+def check_id(name: str, value: str) -> None:
+    """Refuse an id that is empty, too long or not visible ASCII."""
+    if not _ID.fullmatch(value):
+        raise _invalid(
+            "BAD_ID", f"{name} must be 1 to {MAX_ID_CHARACTERS} visible ASCII characters."
+        )
+
+
+def check_name(name: str, value: str) -> None:
+    """Refuse a user's or a room's id, which others choose, that is empty, too long or not text."""
+    if not (0 < len(value) <= MAX_ID_CHARACTERS and value.isprintable()):
+        raise _invalid("BAD_ID", f"{name} must be 1 to {MAX_ID_CHARACTERS} printable characters.")
+
+
+def check_request_id(value: str) -> None:
+    """Refuse a request id that is absent or too long."""
+    if not 0 < len(value) <= MAX_REQUEST_ID_CHARACTERS:
+        raise _invalid(
+            "BAD_REQUEST_ID", f"A request id must have 1 to {MAX_REQUEST_ID_CHARACTERS} characters."
+        )
+
+
+def check_display_name(value: str) -> None:
+    """Refuse a name that is too long. It may be empty."""
+    if len(value) > MAX_DISPLAY_NAME_CHARACTERS:
+        raise _invalid(
+            "DISPLAY_NAME_TOO_LONG",
+            f"displayName must have at most {MAX_DISPLAY_NAME_CHARACTERS} characters.",
+        )
+
+
+def check_app_data(text: str) -> str:
+    """The text of a JSON object of at most 4 KiB; "{}" for an empty text. Else Refusal."""
+    if text == "":
+        return "{}"
+    if len(text.encode()) > MAX_APP_DATA_BYTES:
+        raise _invalid("APP_DATA_TOO_LARGE", f"appData must fit in {MAX_APP_DATA_BYTES} bytes.")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise _invalid("BAD_APP_DATA", "appData must be a JSON object.")
+    return text
+
+
+def _refuse_constant(name: str) -> None:
+    # NaN and Infinity are no JSON, whatever Python thinks.
+    raise ValueError(name)
+
+
+def _invalid(reason: str, message: str) -> Refusal:
+    return Refusal(Code.INVALID_MESSAGE, reason, message)

@@ -1,0 +1,99 @@
+"""The records of a room: who is in it and what each has opened."""
+
+from dataclasses import dataclass, field
+
+from services.common.ids import (
+    ConsumerId,
+    PeerId,
+    ProducerId,
+    SessionId,
+    TransportId,
+    UserId,
+)
+from services.sfu.core.event import Connection, ParticipantView, ProducerView
+from services.sfu.core.ortc import Consumable
+from services.sfu.core.port import Direction, InboundEncoding, Kind
+from services.sfu.core.rtp import RtpCapabilities
+from services.sfu.core.session_log import SessionLog
+from services.sfu.core.visibility import Role
+
+
+@dataclass(slots=True)
+class Numbering:
+    """Numbers for the ids of what a peer opens. It outlives sessions: no id comes twice."""
+
+    transport: int = 0
+    producer: int = 0
+    consumer: int = 0
+
+
+@dataclass(slots=True)
+class Transport:
+    transport_id: TransportId
+    session_id: SessionId
+    direction: Direction
+    # MIDs of consumers are decimal numbers in the order of creation, unique on the transport.
+    next_mid: int = 0
+
+
+@dataclass(slots=True)
+class Producer:
+    producer_id: ProducerId
+    session_id: SessionId
+    peer_id: PeerId
+    transport_id: TransportId
+    kind: Kind
+    mid: str | None
+    payload_types: tuple[int, ...]
+    encodings: tuple[InboundEncoding, ...]
+    consumable: Consumable
+    app_data_json: str
+    paused: bool
+    # By creation, so that what happens to a producer is told to its consumers in a fixed order.
+    consumer_ids: dict[ConsumerId, None] = field(default_factory=dict)
+
+    def view(self) -> ProducerView:
+        return ProducerView(self.producer_id, self.kind, self.paused, self.app_data_json)
+
+
+@dataclass(slots=True)
+class Consumer:
+    consumer_id: ConsumerId
+    session_id: SessionId
+    producer_id: ProducerId
+    transport_id: TransportId
+    paused: bool
+
+
+@dataclass(slots=True)
+class Session:
+    """One life of a peer in a room. `PeerId` names the seat, `SessionId` who sits in it."""
+
+    session_id: SessionId
+    peer_id: PeerId
+    user_id: UserId
+    display_name: str
+    role: Role
+    app_data_json: str
+    rtp_capabilities: RtpCapabilities | None
+    may_publish: bool
+    may_subscribe: bool
+    numbering: Numbering
+    log: SessionLog = field(default_factory=SessionLog)
+    # Milliseconds of the shell's clock at which the seat is given up; None while connected.
+    lost_until_ms: int | None = None
+    transports: dict[TransportId, Transport] = field(default_factory=dict)
+    producers: dict[ProducerId, Producer] = field(default_factory=dict)
+    consumers: dict[ConsumerId, Consumer] = field(default_factory=dict)
+
+    def view(self) -> ParticipantView:
+        """This peer as those see it who may see it."""
+        return ParticipantView(
+            peer_id=self.peer_id,
+            user_id=self.user_id,
+            display_name=self.display_name,
+            role=self.role,
+            connection=Connection.OK if self.lost_until_ms is None else Connection.LOST,
+            app_data_json=self.app_data_json,
+            producers=tuple(producer.view() for producer in self.producers.values()),
+        )

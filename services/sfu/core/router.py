@@ -1,0 +1,296 @@
+"""The media of one room: transports, producers, consumers, and what becomes of them together."""
+
+from dataclasses import dataclass
+
+from services.common.errors import Code, Refusal
+from services.common.ids import ConsumerId, ProducerId, TransportId
+from services.sfu.core import effect, event
+from services.sfu.core.limit import MAX_PRODUCERS_PER_CONSUME, MAX_TRANSPORTS_PER_SESSION
+from services.sfu.core.peer import Consumer, Producer, Session, Transport
+from services.sfu.core.port import Direction
+from services.sfu.core.publication import ProduceRequest, publish
+from services.sfu.core.roster import Roster
+from services.sfu.core.rtp import RtpCapabilities, RtpParameters
+from services.sfu.core.rtp_check import InvalidRtp, check_capabilities
+from services.sfu.core.ssrc import SsrcPool
+from services.sfu.core.subscription import check_may_subscribe, subscribe
+
+
+@dataclass(frozen=True, slots=True)
+class MadeConsumer:
+    """A new consumer as its client needs to know it."""
+
+    consumer: Consumer
+    producer: Producer
+    rtp_parameters: RtpParameters
+
+
+class Router:
+    """Owned by a room, whose roster it tells of what happens; sessions given must sit there."""
+
+    def __init__(self, roster: Roster, capabilities: RtpCapabilities, ssrcs: SsrcPool) -> None:
+        self.capabilities = capabilities
+        self.producers: dict[ProducerId, Producer] = {}
+        self.consumers: dict[ConsumerId, Consumer] = {}
+        self.transports: dict[TransportId, Transport] = {}
+        self._roster = roster
+        self._ssrcs = ssrcs
+
+    def create_transport(self, session: Session, direction: Direction) -> Transport:
+        """A new transport; the caller creates it on the media side. Raises Refusal."""
+        if len(session.transports) >= MAX_TRANSPORTS_PER_SESSION:
+            raise Refusal(
+                Code.TRANSPORT_ERROR, "TOO_MANY_TRANSPORTS", "The session has too many transports."
+            )
+        session.numbering.transport += 1
+        transport_id = TransportId(f"{session.peer_id}.t{session.numbering.transport}")
+        transport = Transport(transport_id, session.session_id, direction)
+        session.transports[transport_id] = transport
+        self.transports[transport_id] = transport
+        return transport
+
+    def find_transport(
+        self,
+        session: Session,
+        transport_id: TransportId | None,
+        direction: Direction | None,
+        code: Code = Code.TRANSPORT_ERROR,
+    ) -> Transport:
+        """The session's transport of this id; None: its only one of that direction.
+
+        Raises Refusal `code` with TRANSPORT_NOT_FOUND, WRONG_DIRECTION or TRANSPORT_AMBIGUOUS.
+        """
+        if transport_id is not None:
+            transport = session.transports.get(transport_id)
+            if transport is None:
+                raise Refusal(code, "TRANSPORT_NOT_FOUND", "There is no such transport.")
+            if direction not in (None, transport.direction):
+                raise Refusal(code, "WRONG_DIRECTION", "The transport is of the other direction.")
+            return transport
+        fitting = [
+            transport
+            for transport in session.transports.values()
+            if direction in (None, transport.direction)
+        ]
+        if not fitting:
+            raise Refusal(code, "TRANSPORT_NOT_FOUND", "There is no transport for this.")
+        if len(fitting) > 1:
+            raise Refusal(code, "TRANSPORT_AMBIGUOUS", "There are several: name a transportId.")
+        return fitting[0]
+
+    def close_transport(self, session: Session, transport_id: TransportId) -> None:
+        """Close a transport with its producers and consumers; its owner gets the reply only."""
+        transport = self.find_transport(session, transport_id, None)
+        self._clear_transport(session, transport, tell_owner=False)
+        self._roster.do(effect.CloseTransport(transport_id))
+
+    def transport_failed(self, transport_id: TransportId, reason: str) -> None:
+        """The media side has closed a transport; unknown ids are ones closed meanwhile."""
+        transport = self.transports.get(transport_id)
+        if transport is None:
+            return
+        session = self._roster.sessions[transport.session_id]
+        self._clear_transport(session, transport, tell_owner=True)
+        self._roster.tell(session, event.TransportClosed(transport_id, reason))
+
+    def produce(self, session: Session, request: ProduceRequest) -> Producer:
+        """Publish a stream. Raises Refusal FORBIDDEN or PRODUCE_ERROR."""
+        transport = self.find_transport(
+            session, request.transport_id, Direction.SEND, Code.PRODUCE_ERROR
+        )
+        producer, spec = publish(session, transport, request, self.capabilities)
+        session.producers[producer.producer_id] = producer
+        self.producers[producer.producer_id] = producer
+        self._roster.do(effect.AddProducer(spec))
+        self._roster.tell_viewers(session, event.ProducerNew(session.peer_id, producer.view()))
+        return producer
+
+    def pause_producer(self, session: Session, producer_id: ProducerId) -> None:
+        """Forward nothing of it; a repeat does nothing.
+
+        Those who see it are told of the producer, then its consumers each of their consumer: an
+        app on mediasoup-client acts on the second.
+        """
+        producer = _own_producer(session, producer_id)
+        if producer.paused:
+            return
+        producer.paused = True
+        self._roster.do(effect.PauseProducer(producer_id))
+        self._roster.tell_viewers(session, event.ProducerPaused(producer_id))
+        for consumer in self._consumers_of(producer):
+            self._roster.tell(self._owner(consumer), event.ConsumerPaused(consumer.consumer_id))
+
+    def resume_producer(self, session: Session, producer_id: ProducerId) -> None:
+        """The opposite of pause_producer."""
+        producer = _own_producer(session, producer_id)
+        if not producer.paused:
+            return
+        producer.paused = False
+        self._roster.do(effect.ResumeProducer(producer_id))
+        self._roster.tell_viewers(session, event.ProducerResumed(producer_id))
+        for consumer in self._consumers_of(producer):
+            self._roster.tell(self._owner(consumer), event.ConsumerResumed(consumer.consumer_id))
+
+    def close_producer(self, session: Session, producer_id: ProducerId) -> None:
+        """End a stream and its consumers."""
+        self._close_producer(session, _own_producer(session, producer_id), tell_owner=False)
+
+    def consume(
+        self,
+        session: Session,
+        producer_ids: tuple[ProducerId, ...],
+        transport_id: TransportId | None,
+        capabilities: RtpCapabilities | None,
+        *,
+        paused: bool,
+    ) -> tuple[MadeConsumer | Refusal, ...]:
+        """Subscribe to producers, each with its own result.
+
+        Raises Refusal where the request as a whole cannot be: FORBIDDEN, INVALID_MESSAGE, or
+        CONSUME_ERROR for the transport and the capabilities.
+        """
+        check_may_subscribe(session)
+        if not 0 < len(producer_ids) <= MAX_PRODUCERS_PER_CONSUME:
+            raise Refusal(
+                Code.INVALID_MESSAGE,
+                "BAD_PRODUCER_IDS",
+                f"1 to {MAX_PRODUCERS_PER_CONSUME} producers can be consumed at once.",
+            )
+        if capabilities is not None:
+            try:
+                check_capabilities(capabilities)
+            except InvalidRtp as error:
+                raise Refusal(
+                    Code.CONSUME_ERROR, "BAD_RTP_CAPABILITIES", f"rtpCapabilities: {error}."
+                ) from error
+        transport = self.find_transport(session, transport_id, Direction.RECV, Code.CONSUME_ERROR)
+        wanted = capabilities or session.rtp_capabilities or self.capabilities
+        results: list[MadeConsumer | Refusal] = []
+        for producer_id in producer_ids:
+            try:
+                results.append(self._consume(session, transport, producer_id, wanted, paused))
+            except Refusal as refusal:
+                results.append(refusal)
+        return tuple(results)
+
+    def pause_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
+        """Send nothing to this consumer; repeats do nothing."""
+        consumer = _own_consumer(session, consumer_id)
+        if not consumer.paused:
+            consumer.paused = True
+            self._roster.do(effect.PauseConsumer(consumer_id))
+
+    def resume_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
+        """The opposite of pause_consumer."""
+        consumer = _own_consumer(session, consumer_id)
+        if consumer.paused:
+            consumer.paused = False
+            self._roster.do(effect.ResumeConsumer(consumer_id))
+
+    def close_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
+        """End a subscription."""
+        self._close_consumer(_own_consumer(session, consumer_id), tell=False)
+
+    def drop(self, session: Session) -> None:
+        """Close everything of a session that is ending; it is not told of its own."""
+        for transport in list(session.transports.values()):
+            self._clear_transport(session, transport, tell_owner=False)
+            self._roster.do(effect.CloseTransport(transport.transport_id))
+
+    def forget(self, session: Session) -> None:
+        """Strike a session out of the books, whatever state they are in; does and tells nothing."""
+        for transport_id in session.transports:
+            self.transports.pop(transport_id, None)
+        for producer_id in session.producers:
+            producer = self.producers.pop(producer_id, None)
+            for consumer_id in producer.consumer_ids if producer else ():
+                orphan = self.consumers.pop(consumer_id, None)
+                if orphan is not None:
+                    self._owner(orphan).consumers.pop(consumer_id, None)
+        for consumer_id, consumer in session.consumers.items():
+            self.consumers.pop(consumer_id, None)
+            source = self.producers.get(consumer.producer_id)
+            if source is not None:
+                source.consumer_ids.pop(consumer_id, None)
+
+    def _consume(
+        self,
+        session: Session,
+        transport: Transport,
+        producer_id: ProducerId,
+        capabilities: RtpCapabilities,
+        paused: bool,
+    ) -> MadeConsumer:
+        producer = self._visible_producer(session, producer_id)
+        consumer, spec, parameters = subscribe(
+            session, transport, producer, capabilities, self._ssrcs, paused=paused
+        )
+        session.consumers[consumer.consumer_id] = consumer
+        self.consumers[consumer.consumer_id] = consumer
+        producer.consumer_ids[consumer.consumer_id] = None
+        self._roster.do(effect.AddConsumer(spec))
+        return MadeConsumer(consumer, producer, parameters)
+
+    def _visible_producer(self, session: Session, producer_id: ProducerId) -> Producer:
+        producer = self.producers.get(producer_id)
+        if producer is not None:
+            publisher = self._roster.sessions[producer.session_id]
+            if self._roster.sees(session, publisher):
+                return producer
+        # What a peer may not see does not exist for it: one error for both cases.
+        raise _no_such_producer(Code.CONSUME_ERROR)
+
+    def _clear_transport(self, session: Session, transport: Transport, *, tell_owner: bool) -> None:
+        on_it = transport.transport_id
+        for consumer in list(session.consumers.values()):
+            if consumer.transport_id == on_it:
+                self._close_consumer(consumer, tell=tell_owner)
+        for producer in list(session.producers.values()):
+            if producer.transport_id == on_it:
+                self._close_producer(session, producer, tell_owner=tell_owner)
+        del session.transports[on_it]
+        del self.transports[on_it]
+
+    def _close_producer(self, session: Session, producer: Producer, *, tell_owner: bool) -> None:
+        for consumer in self._consumers_of(producer):
+            self._close_consumer(consumer, tell=True)
+        del session.producers[producer.producer_id]
+        del self.producers[producer.producer_id]
+        self._roster.do(effect.RemoveProducer(producer.producer_id))
+        closed = event.ProducerClosed(producer.producer_id)
+        self._roster.tell_viewers(session, closed)
+        if tell_owner:
+            self._roster.tell_too(session, closed)
+
+    def _close_consumer(self, consumer: Consumer, *, tell: bool) -> None:
+        session = self._owner(consumer)
+        del session.consumers[consumer.consumer_id]
+        del self.consumers[consumer.consumer_id]
+        del self.producers[consumer.producer_id].consumer_ids[consumer.consumer_id]
+        self._roster.do(effect.RemoveConsumer(consumer.consumer_id))
+        if tell:
+            self._roster.tell(session, event.ConsumerClosed(consumer.consumer_id))
+
+    def _consumers_of(self, producer: Producer) -> list[Consumer]:
+        return [self.consumers[consumer_id] for consumer_id in producer.consumer_ids]
+
+    def _owner(self, consumer: Consumer) -> Session:
+        return self._roster.sessions[consumer.session_id]
+
+
+def _own_producer(session: Session, producer_id: ProducerId) -> Producer:
+    producer = session.producers.get(producer_id)
+    if producer is None:
+        raise _no_such_producer(Code.PRODUCE_ERROR)
+    return producer
+
+
+def _own_consumer(session: Session, consumer_id: ConsumerId) -> Consumer:
+    consumer = session.consumers.get(consumer_id)
+    if consumer is None:
+        raise Refusal(Code.CONSUME_ERROR, "CONSUMER_NOT_FOUND", "There is no such consumer.")
+    return consumer
+
+
+def _no_such_producer(code: Code) -> Refusal:
+    return Refusal(code, "PRODUCER_NOT_FOUND", "There is no such producer.")

@@ -1,0 +1,122 @@
+"""A media side that keeps books and sends nothing: for tests of rooms and of the control plane."""
+
+from collections.abc import Mapping
+
+from services.common.errors import Code, Refusal
+from services.common.ids import ConsumerId, ProducerId, TransportId
+from services.sfu.core.port import (
+    ConsumerSpec,
+    ConsumerStats,
+    DtlsParameters,
+    DtlsRole,
+    Fingerprint,
+    IceCandidate,
+    IceParameters,
+    ProducerSpec,
+    TransportOffer,
+    TransportState,
+)
+
+FINGERPRINT = Fingerprint("sha-256", ":".join(["AB"] * 32))
+
+
+class RecordingMedia:
+    """Implements `core.port.Media`. Unknown ids raise KeyError, as the port demands.
+
+    `commands` lists what was asked as (name, id). A command whose name is in `failing` raises.
+    """
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, str]] = []
+        self.failing: set[str] = set()
+        self.transports: dict[TransportId, DtlsParameters | None] = {}
+        self.producers: dict[ProducerId, ProducerSpec] = {}
+        self.consumers: dict[ConsumerId, ConsumerSpec] = {}
+        self.ticks = 0
+
+    def create_transport(self, transport_id: TransportId) -> TransportOffer:
+        self._note("create_transport", transport_id)
+        assert transport_id not in self.transports
+        self.transports[transport_id] = None
+        return TransportOffer(
+            IceParameters("0123456789abcdef", "0123456789abcdef0123456789abcdef"),
+            (IceCandidate("udpcandidate", "127.0.0.1", 40000, 1_076_302_079),),
+            DtlsParameters(DtlsRole.AUTO, (FINGERPRINT,)),
+        )
+
+    def connect_transport(self, transport_id: TransportId, remote: DtlsParameters) -> None:
+        self._note("connect_transport", transport_id)
+        known = self.transports[transport_id]
+        if known is not None and known.fingerprints != remote.fingerprints:
+            raise Refusal(Code.TRANSPORT_ERROR, "ALREADY_CONNECTED", "The transport is connected.")
+        self.transports[transport_id] = remote
+
+    def close_transport(self, transport_id: TransportId) -> None:
+        self._note("close_transport", transport_id)
+        self.transports.pop(transport_id, None)
+
+    def add_producer(self, spec: ProducerSpec) -> None:
+        self._note("add_producer", spec.producer_id)
+        assert spec.transport_id in self.transports
+        assert spec.producer_id not in self.producers
+        self.producers[spec.producer_id] = spec
+
+    def pause_producer(self, producer_id: ProducerId) -> None:
+        self._note("pause_producer", producer_id)
+        assert producer_id in self.producers
+
+    def resume_producer(self, producer_id: ProducerId) -> None:
+        self._note("resume_producer", producer_id)
+        assert producer_id in self.producers
+
+    def remove_producer(self, producer_id: ProducerId) -> None:
+        self._note("remove_producer", producer_id)
+        self.producers.pop(producer_id, None)
+
+    def add_consumer(self, spec: ConsumerSpec) -> None:
+        self._note("add_consumer", spec.consumer_id)
+        assert spec.transport_id in self.transports
+        assert spec.producer_id in self.producers
+        assert spec.consumer_id not in self.consumers
+        self.consumers[spec.consumer_id] = spec
+
+    def pause_consumer(self, consumer_id: ConsumerId) -> None:
+        self._note("pause_consumer", consumer_id)
+        assert consumer_id in self.consumers
+
+    def resume_consumer(self, consumer_id: ConsumerId) -> None:
+        self._note("resume_consumer", consumer_id)
+        assert consumer_id in self.consumers
+
+    def remove_consumer(self, consumer_id: ConsumerId) -> None:
+        self._note("remove_consumer", consumer_id)
+        self.consumers.pop(consumer_id, None)
+
+    async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats:
+        assert consumer_id in self.consumers
+        return ConsumerStats(120, 118, 2, 3, 1, False, 17)
+
+    def transport_state(self, transport_id: TransportId) -> TransportState:
+        connected = self.transports[transport_id] is not None
+        return TransportState.CONNECTED if connected else TransportState.NEW
+
+    def counters(self) -> Mapping[str, int]:
+        return {"rtp_packets_in": 120}
+
+    def engine_tick(self) -> int:
+        self.ticks += 1
+        return self.ticks
+
+    @property
+    def media_address(self) -> str:
+        return "127.0.0.1:40000"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything that was opened is closed again."""
+        return not (self.transports or self.producers or self.consumers)
+
+    def _note(self, name: str, id_: str) -> None:
+        self.commands.append((name, id_))
+        if name in self.failing:
+            raise RuntimeError(f"{name} fails in this test")

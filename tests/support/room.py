@@ -1,0 +1,85 @@
+"""A room of core under test, with the effects of each step at hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.common.ids import Epoch, PeerId, RoomId, SessionId, UserId
+from services.sfu.core.effect import Effect, EndSession, TellOperator, TellSession
+from services.sfu.core.event import Event
+from services.sfu.core.peer import Producer, Session
+from services.sfu.core.port import Direction, Kind
+from services.sfu.core.publication import ProduceRequest
+from services.sfu.core.room import JoinRequest, Room, RoomConfig
+from services.sfu.core.router import MadeConsumer
+from services.sfu.core.visibility import Role, Visibility
+
+GRACE_MS = 60_000
+
+
+@dataclass
+class Stage:
+    """A room and short names for what tests do with it."""
+
+    visibility: Visibility = Visibility.PROCTORED
+    max_peers: int = 200
+    room: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = RoomConfig(self.visibility, self.max_peers, GRACE_MS)
+        self.room = Room(RoomId("exam"), Epoch("e1"), 1, config, ssrc_start=7)
+
+    def join(self, peer_id: str, role: Role = Role.CANDIDATE, **changes: Any) -> Session:
+        request: dict[str, Any] = {
+            "session_id": SessionId(f"s-{peer_id}"),
+            "peer_id": PeerId(peer_id),
+            "user_id": UserId(f"user-{peer_id}"),
+            "display_name": peer_id,
+            "role": role,
+        }
+        return self.room.join(JoinRequest(**(request | changes)))
+
+    def publish(self, session: Session, kind: Kind = Kind.VIDEO, **changes: Any) -> Producer:
+        """A producer, on a new send transport if there is none."""
+        router = self.room.router
+        if not any(t.direction is Direction.SEND for t in session.transports.values()):
+            router.create_transport(session, Direction.SEND)
+        return router.produce(session, ProduceRequest(kind, **changes))
+
+    def subscribe(self, session: Session, producer: Producer) -> MadeConsumer:
+        """A consumer, on a new receive transport if there is none."""
+        router = self.room.router
+        if not any(t.direction is Direction.RECV for t in session.transports.values()):
+            router.create_transport(session, Direction.RECV)
+        (made,) = router.consume(session, (producer.producer_id,), None, None, paused=False)
+        assert isinstance(made, MadeConsumer), made
+        return made
+
+    def after(self, action: Callable[[], object]) -> "Aftermath":
+        """The effects of one action alone."""
+        self.room.take_effects()
+        action()
+        return Aftermath(self.room.take_effects())
+
+
+@dataclass
+class Aftermath:
+    effects: list[Effect]
+
+    def told(self, session: Session) -> list[Event]:
+        """What one session is told, in order."""
+        return [
+            effect.event
+            for effect in self.effects
+            if isinstance(effect, TellSession) and effect.session_id == session.session_id
+        ]
+
+    @property
+    def commands(self) -> list[Effect]:
+        """What the media side is told, in order."""
+        told = (TellSession, TellOperator, EndSession)
+        return [effect for effect in self.effects if not isinstance(effect, told)]
+
+    @property
+    def ended(self) -> list[EndSession]:
+        return [effect for effect in self.effects if isinstance(effect, EndSession)]
