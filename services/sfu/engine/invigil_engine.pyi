@@ -1,10 +1,10 @@
 """The packet engine of a worker: one thread, one UDP port, no Python in it.
 
-Python programs it as a driver programs a switch. Handles (transport, producer, consumer) are numbers
-that the caller chooses, unique per kind while in use, 0 to 2**32 - 1. Commands are queued to the
-engine's thread and take effect in order; they raise RuntimeError only when the engine has stopped or
-its command queue (65,536) is full, and ValueError for arguments that can never be right. A command for
-a handle that is gone is ignored and counted.
+Python programs it as a driver programs a switch. Handles (transport, producer, consumer) are
+numbers that the caller chooses, unique per kind while in use, 0 to 2**32 - 1. Commands are queued
+to the engine's thread and take effect in order; they raise RuntimeError only when the engine has
+stopped or its command queue (65,536) is full, and ValueError for arguments that can never be right.
+A command for a handle that is gone is ignored and counted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,17 @@ from typing import Literal
 
 # Upwards events, in the order in which they happened:
 #   ("dtls", transport, datagram)            a DTLS record from a validated address
-#   ("ice", transport, state, remote)        state "connected" (a pair was nominated, or has changed;
-#                                            remote is "address:port") or "disconnected" (consent expired)
+#   ("ice", transport, state, remote)        state "connected" (a pair was nominated, or has
+#                                            changed; remote is "address:port") or "disconnected"
+#                                            (consent expired)
 #   ("transport_failed", transport, reason)  the engine closed it: "panic"
 #   ("consumer_stats", token, stats or None) answer to request_consumer_stats
-Event = tuple[str, int, bytes] | tuple[str, int, str] | tuple[str, int, str, str] | tuple[str, int, "dict[str, int] | None"]
+Event = (
+    tuple[str, int, bytes]
+    | tuple[str, int, str]
+    | tuple[str, int, str, str]
+    | tuple[str, int, "dict[str, int] | None"]
+)
 
 ExtensionName = Literal[
     "mid", "rid", "rrid", "abs-send-time", "transport-cc", "audio-level", "orientation", "toffset"
@@ -74,7 +80,7 @@ class Engine:
         """Master keys and salts of SRTP and SRTCP, both directions."""
 
     def send_dtls(self, transport: int, datagram: bytes) -> None:
-        """Send to the nominated address (else the last validated one); dropped when there is none."""
+        """Send to the nominated address, else the last validated one; dropped without either."""
 
     def remove_transport(self, transport: int) -> None:
         """Forget it, its producers and its consumers, and the consumers of its producers."""
@@ -96,8 +102,8 @@ class Engine:
         """Receive a stream.
 
         `codecs`: (name in lower case, payload type, clock rate, payload type of its RTX or None).
-        `encodings`: (SSRC, SSRC of its RTX, RID), each may be None, lowest layer first; all None means
-        the sole encoding, found by MID or else by payload type.
+        `encodings`: (SSRC, SSRC of its RTX, RID), each may be None, lowest layer first; all None
+        means the sole encoding, found by MID or else by payload type.
         """
 
     def pause_producer(self, producer: int) -> None:

@@ -1,0 +1,318 @@
+//! The engine as a Python class. `invigil_engine.pyi` is its contract.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::argument::{
+    RawInboundCodec, RawInboundEncoding, RawOutboundCodec, consumer_config, credentials, keys,
+    producer_config,
+};
+use crate::command::Command;
+use crate::engine::{CommandRefused, Engine as Thread, EngineConfig};
+use crate::event::{ConsumerStats, Event};
+
+#[pymodule]
+fn invigil_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Engine>()
+}
+
+#[pyclass(frozen, module = "invigil_engine")]
+struct Engine {
+    thread: Thread,
+}
+
+fn refused(refusal: CommandRefused) -> PyErr {
+    PyRuntimeError::new_err(match refusal {
+        CommandRefused::Stopped => "the engine has stopped",
+        CommandRefused::QueueFull => "the engine's command queue is full",
+    })
+}
+
+/// With `errno`, so that Python picks the subclass and callers can tell why.
+fn os_error(error: std::io::Error) -> PyErr {
+    match error.raw_os_error() {
+        Some(code) => PyOSError::new_err((code, error.to_string())),
+        None => error.into(),
+    }
+}
+
+fn bad_argument(message: String) -> PyErr {
+    PyValueError::new_err(message)
+}
+
+impl Engine {
+    fn command(&self, command: Command) -> PyResult<()> {
+        self.thread.command(command).map_err(refused)
+    }
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (
+        *,
+        address,
+        port,
+        receive_buffer_bytes = 4_194_304,
+        send_buffer_bytes = 4_194_304,
+        event_capacity = 8_192,
+        consent_timeout_ms = 30_000,
+    ))]
+    fn new(
+        address: &str,
+        port: u16,
+        receive_buffer_bytes: usize,
+        send_buffer_bytes: usize,
+        event_capacity: usize,
+        consent_timeout_ms: u32,
+    ) -> PyResult<Self> {
+        let address: IpAddr = address
+            .parse()
+            .map_err(|_| bad_argument(format!("no IP address: {address:?}")))?;
+        let thread = Thread::start(&EngineConfig {
+            address,
+            port,
+            receive_buffer_bytes,
+            send_buffer_bytes,
+            event_capacity,
+            consent_timeout_ms: u64::from(consent_timeout_ms),
+        })
+        .map_err(os_error)?;
+        Ok(Self { thread })
+    }
+
+    #[getter]
+    fn port(&self) -> u16 {
+        self.thread.port()
+    }
+
+    fn fileno(&self) -> i32 {
+        self.thread.fileno()
+    }
+
+    fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for event in self.thread.drain() {
+            list.append(to_python(py, event)?)?;
+        }
+        Ok(list)
+    }
+
+    fn tick(&self) -> u64 {
+        self.thread.counters().ticks.get()
+    }
+
+    fn counters(&self) -> HashMap<&'static str, u64> {
+        self.thread.counters().snapshot().into_iter().collect()
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.thread.stop());
+    }
+
+    #[pyo3(signature = (transport, *, ufrag, password))]
+    fn add_transport(&self, transport: u32, ufrag: String, password: String) -> PyResult<()> {
+        let credentials = credentials(ufrag, password).map_err(bad_argument)?;
+        self.command(Command::AddTransport {
+            transport,
+            credentials,
+        })
+    }
+
+    #[pyo3(signature = (transport, *, ufrag, password))]
+    fn restart_ice(&self, transport: u32, ufrag: String, password: String) -> PyResult<()> {
+        let credentials = credentials(ufrag, password).map_err(bad_argument)?;
+        self.command(Command::RestartIce {
+            transport,
+            credentials,
+        })
+    }
+
+    #[pyo3(signature = (transport, *, profile, receive_key, receive_salt, send_key, send_salt))]
+    fn set_keys(
+        &self,
+        transport: u32,
+        profile: &str,
+        receive_key: Vec<u8>,
+        receive_salt: Vec<u8>,
+        send_key: Vec<u8>,
+        send_salt: Vec<u8>,
+    ) -> PyResult<()> {
+        let keys = keys(profile, receive_key, receive_salt, send_key, send_salt);
+        self.command(Command::SetKeys {
+            transport,
+            keys: keys.map_err(bad_argument)?,
+        })
+    }
+
+    fn send_dtls(&self, transport: u32, datagram: Vec<u8>) -> PyResult<()> {
+        self.command(Command::SendDtls {
+            transport,
+            datagram,
+        })
+    }
+
+    fn remove_transport(&self, transport: u32) -> PyResult<()> {
+        self.command(Command::RemoveTransport { transport })
+    }
+
+    #[pyo3(signature = (
+        producer,
+        transport,
+        *,
+        video,
+        mid,
+        codecs,
+        encodings,
+        extensions,
+        nack,
+        transport_cc,
+        paused,
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are Python's keyword arguments"
+    )]
+    fn add_producer(
+        &self,
+        producer: u32,
+        transport: u32,
+        video: bool,
+        mid: Option<String>,
+        codecs: Vec<RawInboundCodec>,
+        encodings: Vec<RawInboundEncoding>,
+        extensions: HashMap<String, u8>,
+        nack: bool,
+        transport_cc: bool,
+        paused: bool,
+    ) -> PyResult<()> {
+        let mut config =
+            producer_config(mid, codecs, encodings, &extensions).map_err(bad_argument)?;
+        config.video = video;
+        config.nack = nack;
+        config.transport_cc = transport_cc;
+        config.paused = paused;
+        self.command(Command::AddProducer {
+            producer,
+            transport,
+            config: Box::new(config),
+        })
+    }
+
+    fn pause_producer(&self, producer: u32) -> PyResult<()> {
+        self.command(Command::PauseProducer { producer })
+    }
+
+    fn resume_producer(&self, producer: u32) -> PyResult<()> {
+        self.command(Command::ResumeProducer { producer })
+    }
+
+    fn remove_producer(&self, producer: u32) -> PyResult<()> {
+        self.command(Command::RemoveProducer { producer })
+    }
+
+    #[pyo3(signature = (
+        consumer,
+        producer,
+        transport,
+        *,
+        mid,
+        ssrc,
+        rtx_ssrc,
+        codecs,
+        extensions,
+        cname,
+        layer,
+        paused,
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are Python's keyword arguments"
+    )]
+    fn add_consumer(
+        &self,
+        consumer: u32,
+        producer: u32,
+        transport: u32,
+        mid: String,
+        ssrc: u32,
+        rtx_ssrc: Option<u32>,
+        codecs: Vec<RawOutboundCodec>,
+        extensions: HashMap<String, u8>,
+        cname: String,
+        layer: usize,
+        paused: bool,
+    ) -> PyResult<()> {
+        let mut config = consumer_config(mid, (ssrc, rtx_ssrc), codecs, &extensions, cname)
+            .map_err(bad_argument)?;
+        config.layer = layer;
+        config.paused = paused;
+        self.command(Command::AddConsumer {
+            consumer,
+            producer,
+            transport,
+            config: Box::new(config),
+        })
+    }
+
+    fn pause_consumer(&self, consumer: u32) -> PyResult<()> {
+        self.command(Command::PauseConsumer { consumer })
+    }
+
+    fn resume_consumer(&self, consumer: u32) -> PyResult<()> {
+        self.command(Command::ResumeConsumer { consumer })
+    }
+
+    fn remove_consumer(&self, consumer: u32) -> PyResult<()> {
+        self.command(Command::RemoveConsumer { consumer })
+    }
+
+    fn request_consumer_stats(&self, consumer: u32, token: u64) -> PyResult<()> {
+        self.command(Command::RequestConsumerStats { consumer, token })
+    }
+}
+
+fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
+    let tuple = match event {
+        Event::Dtls {
+            transport,
+            datagram,
+        } => {
+            let datagram = pyo3::types::PyBytes::new(py, &datagram);
+            ("dtls", transport, datagram).into_pyobject(py)?
+        }
+        Event::IceConnected { transport, remote } => {
+            ("ice", transport, "connected", remote.to_string()).into_pyobject(py)?
+        }
+        Event::IceDisconnected { transport } => {
+            ("ice", transport, "disconnected").into_pyobject(py)?
+        }
+        Event::TransportFailed { transport, reason } => {
+            ("transport_failed", transport, reason).into_pyobject(py)?
+        }
+        Event::ConsumerStats { token, stats } => {
+            let stats = stats.map(|stats| stats_dict(py, &stats)).transpose()?;
+            ("consumer_stats", token, stats).into_pyobject(py)?
+        }
+    };
+    Ok(tuple.into_any())
+}
+
+fn stats_dict<'py>(py: Python<'py>, stats: &ConsumerStats) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("packets_received", stats.packets_received)?;
+    dict.set_item("packets_sent", stats.packets_sent)?;
+    dict.set_item("packets_retransmitted", stats.packets_retransmitted)?;
+    dict.set_item("nacks_received", stats.nacks_received)?;
+    dict.set_item("key_frame_requests_sent", stats.key_frame_requests_sent)?;
+    let waiting = u8::from(stats.waiting_for_key_frame);
+    dict.set_item("waiting_for_key_frame", waiting)?;
+    if let Some(round_trip_ms) = stats.round_trip_ms {
+        dict.set_item("round_trip_ms", round_trip_ms)?;
+    }
+    Ok(dict)
+}

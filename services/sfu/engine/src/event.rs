@@ -1,0 +1,148 @@
+//! What the engine tells its owner, through a bounded ring and an eventfd.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex};
+
+use crate::io::eventfd::EventFd;
+
+/// Counters of one consumer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConsumerStats {
+    pub packets_received: u64,
+    pub packets_sent: u64,
+    pub packets_retransmitted: u64,
+    pub nacks_received: u64,
+    pub key_frame_requests_sent: u64,
+    pub waiting_for_key_frame: bool,
+    pub round_trip_ms: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A DTLS datagram from a validated address.
+    Dtls { transport: u32, datagram: Vec<u8> },
+    /// A pair was nominated, or another one than before.
+    IceConnected { transport: u32, remote: SocketAddr },
+    /// Consent has expired (RFC 7675).
+    IceDisconnected { transport: u32 },
+    /// The engine has closed the transport.
+    TransportFailed {
+        transport: u32,
+        reason: &'static str,
+    },
+    /// Answer to a request; `None` for a consumer that is gone.
+    ConsumerStats {
+        token: u64,
+        stats: Option<ConsumerStats>,
+    },
+}
+
+/// Takes events. False: there is no room, and the event is lost.
+pub trait EventSink {
+    fn push(&mut self, event: Event) -> bool;
+}
+
+/// The engine's end of the ring.
+pub struct EventWriter {
+    sender: SyncSender<Event>,
+    wake: Arc<EventFd>,
+    unsignalled: bool,
+}
+
+impl EventSink for EventWriter {
+    fn push(&mut self, event: Event) -> bool {
+        let taken = self.sender.try_send(event).is_ok();
+        self.unsignalled |= taken;
+        taken
+    }
+}
+
+impl EventWriter {
+    /// Makes the descriptor readable if events were pushed: once per round, not once per event.
+    pub fn signal(&mut self) {
+        if std::mem::take(&mut self.unsignalled) {
+            self.wake.signal();
+        }
+    }
+}
+
+/// The owner's end of the ring.
+pub struct EventReader {
+    receiver: Mutex<Receiver<Event>>,
+    wake: Arc<EventFd>,
+    capacity: usize,
+}
+
+impl EventReader {
+    pub fn fileno(&self) -> i32 {
+        self.wake.fileno()
+    }
+
+    /// Takes what waits, at most one ring full, so that a busy engine cannot hold the reader.
+    pub fn drain(&self) -> Vec<Event> {
+        // A reader that panicked has left the ring as it was.
+        let receiver = self
+            .receiver
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
+        self.wake.clear();
+        let mut events = Vec::new();
+        while events.len() < self.capacity {
+            match receiver.try_recv() {
+                Ok(event) => events.push(event),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return events,
+            }
+        }
+        self.wake.signal();
+        events
+    }
+}
+
+/// A ring for `capacity` events.
+pub fn ring(capacity: usize) -> io::Result<(EventWriter, EventReader)> {
+    let (sender, receiver) = sync_channel(capacity);
+    let wake = Arc::new(EventFd::new()?);
+    let writer = EventWriter {
+        sender,
+        wake: Arc::clone(&wake),
+        unsignalled: false,
+    };
+    let reader = EventReader {
+        receiver: Mutex::new(receiver),
+        wake,
+        capacity,
+    };
+    Ok((writer, reader))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(transport: u32) -> Event {
+        Event::IceDisconnected { transport }
+    }
+
+    #[test]
+    fn full_ring_refuses_and_keeps_what_it_has() {
+        let (mut writer, reader) = ring(2).unwrap();
+        assert!(writer.push(event(1)));
+        assert!(writer.push(event(2)));
+        assert!(!writer.push(event(3)));
+        assert_eq!(reader.drain(), vec![event(1), event(2)]);
+        assert!(writer.push(event(4)));
+    }
+
+    #[test]
+    fn descriptor_is_readable_while_events_wait() {
+        let (mut writer, reader) = ring(2).unwrap();
+        assert!(!reader.wake.is_readable());
+        writer.push(event(1));
+        writer.signal();
+        assert!(reader.wake.is_readable());
+        reader.drain();
+        assert!(!reader.wake.is_readable());
+    }
+}

@@ -1,0 +1,315 @@
+//! A stream that goes out: one encoding of a producer under other names.
+
+use super::extension::ExtensionIds;
+use super::sent::SentRing;
+use crate::command::{ConsumerConfig, OutboundCodec};
+use crate::wire::sequence::is_newer;
+
+/// Stretches that are remembered, so that packets of before a pause can be sent again.
+const MAX_SEGMENTS: usize = 4;
+/// The first number lies below this, so that the receiver cannot guess its rollover count wrongly
+/// (RFC 3711, 3.3.1).
+const FIRST_SEQUENCE_MASK: u64 = 0x7fff;
+/// Timestamps that jump further than this after a pause are another clock's.
+const MAX_JUMP_SECONDS: u64 = 10;
+
+/// A stretch in which numbers of the publisher and ours run side by side.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    first_in: u64,
+    first_out: u64,
+    /// What to add to the publisher's timestamps.
+    pub timestamp_offset: u32,
+}
+
+/// Whether the stream runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// The next packet that can start it will do so.
+    Waiting,
+    Running,
+}
+
+/// What is counted of the stream that goes out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sent {
+    /// Without retransmissions, as sender reports tell it.
+    pub packets: u64,
+    pub octets: u64,
+    pub retransmitted: u64,
+    pub nacks: u64,
+}
+
+pub struct Consumer {
+    pub handle: u32,
+    pub producer: usize,
+    pub transport: usize,
+    /// Index of the producer's encoding.
+    pub layer: usize,
+    pub mid: String,
+    pub cname: String,
+    pub ssrc: u32,
+    pub rtx_ssrc: Option<u32>,
+    pub codecs: Vec<OutboundCodec>,
+    pub extensions: ExtensionIds,
+    pub clock_rate: u32,
+    pub counts: Sent,
+    pub round_trip_micros: Option<u64>,
+    pub ring: SentRing,
+    paused: bool,
+    flow: Flow,
+    segments: Vec<Segment>,
+    next_out: u64,
+    next_rtx: u64,
+    last_timestamp: u32,
+    last_sent_at_micros: u64,
+}
+
+/// Where a consumer stands in the producer's tables.
+#[derive(Clone, Copy, Debug)]
+pub struct Wiring {
+    pub handle: u32,
+    pub producer: usize,
+    pub transport: usize,
+    pub video: bool,
+}
+
+impl Consumer {
+    /// `next_out` and `next_rtx`: where SSRCs that were used before go on.
+    pub fn new(
+        wiring: Wiring,
+        config: ConsumerConfig,
+        next_out: Option<u64>,
+        next_rtx: Option<u64>,
+    ) -> Self {
+        let first = |ssrc: u32| u64::from(ssrc.wrapping_mul(0x9e37_79b1) >> 16);
+        let start = |ssrc| first(ssrc) & FIRST_SEQUENCE_MASK;
+        let next_rtx = next_rtx.or(config.rtx_ssrc.map(start)).unwrap_or(0);
+        Self {
+            handle: wiring.handle,
+            producer: wiring.producer,
+            transport: wiring.transport,
+            layer: config.layer,
+            next_out: next_out.unwrap_or_else(|| start(config.ssrc)),
+            next_rtx,
+            mid: config.mid,
+            cname: config.cname,
+            ssrc: config.ssrc,
+            rtx_ssrc: config.rtx_ssrc,
+            codecs: config.codecs,
+            extensions: config.extensions,
+            clock_rate: 0,
+            counts: Sent::default(),
+            round_trip_micros: None,
+            ring: SentRing::new(wiring.video),
+            paused: config.paused,
+            flow: Flow::Waiting,
+            segments: Vec::with_capacity(MAX_SEGMENTS),
+            last_timestamp: 0,
+            last_sent_at_micros: 0,
+        }
+    }
+
+    pub fn codec(&self, producer_payload_type: u8) -> Option<OutboundCodec> {
+        self.codecs
+            .iter()
+            .find(|codec| codec.producer_payload_type == producer_payload_type)
+            .copied()
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub fn pause(&mut self) {
+        self.paused = true;
+        self.flow = Flow::Waiting;
+    }
+
+    pub fn resume(&mut self) {
+        self.paused = false;
+    }
+
+    /// Waits for a packet that can start the stream anew; numbers and time go on without a gap.
+    pub fn wait(&mut self) {
+        self.flow = Flow::Waiting;
+    }
+
+    /// Not paused, but nothing has started it.
+    pub fn is_waiting(&self) -> bool {
+        !self.paused && self.flow == Flow::Waiting
+    }
+
+    pub fn is_running(&self) -> bool {
+        !self.paused && self.flow == Flow::Running
+    }
+
+    /// Whether this packet starts the stream now; the caller asks for each packet that may.
+    pub fn start(&mut self, extended: u64, timestamp: u32, clock_rate: u32, now_micros: u64) {
+        self.clock_rate = clock_rate;
+        let segment = Segment {
+            first_in: extended,
+            first_out: self.next_out,
+            timestamp_offset: self.offset_from(timestamp, now_micros),
+        };
+        if self.segments.len() == MAX_SEGMENTS {
+            self.segments.remove(0);
+        }
+        self.segments.push(segment);
+        self.flow = Flow::Running;
+    }
+
+    /// Goes on with the offset of before the pause, unless that would turn time back or make it leap.
+    fn offset_from(&self, timestamp: u32, now_micros: u64) -> u32 {
+        let Some(before) = self.segments.last() else {
+            return 0;
+        };
+        let rate = u64::from(self.clock_rate);
+        let elapsed_micros = now_micros.saturating_sub(self.last_sent_at_micros);
+        let elapsed_ticks = (u128::from(elapsed_micros) * u128::from(rate) / 1_000_000) as u32;
+        let expected = self.last_timestamp.wrapping_add(elapsed_ticks.max(1));
+        let natural = timestamp.wrapping_add(before.timestamp_offset);
+        let error = u64::from((natural.wrapping_sub(expected) as i32).unsigned_abs());
+        let forward = natural.wrapping_sub(self.last_timestamp) as i32 > 0;
+        if forward && error <= rate * MAX_JUMP_SECONDS {
+            before.timestamp_offset
+        } else {
+            expected.wrapping_sub(timestamp)
+        }
+    }
+
+    /// Our extended number and timestamp offset for a packet of the running stretch; `None` for one
+    /// that is older than its start.
+    pub fn place(&self, extended: u64) -> Option<(u64, u32)> {
+        let segment = self.segments.last()?;
+        let distance = extended.checked_sub(segment.first_in)?;
+        Some((segment.first_out + distance, segment.timestamp_offset))
+    }
+
+    /// A packet has been sent for the first time.
+    pub fn note_sent(&mut self, out: u64, timestamp: u32, octets: usize, now_micros: u64) {
+        if out >= self.next_out {
+            self.next_out = out + 1;
+            self.last_timestamp = timestamp;
+            self.last_sent_at_micros = now_micros;
+        }
+        self.counts.packets += 1;
+        self.counts.octets += octets as u64;
+    }
+
+    /// The extended number that a 16-bit one of ours means, if we can have sent it.
+    pub fn extend(&self, sequence: u16) -> Option<u64> {
+        let last = self.next_out.checked_sub(1)?;
+        let behind = (last as u16).wrapping_sub(sequence);
+        if is_newer(sequence, last as u16) {
+            return None;
+        }
+        last.checked_sub(u64::from(behind))
+    }
+
+    /// The publisher's extended number of one that we sent, and the offset it was sent with.
+    pub fn origin(&self, out: u64) -> Option<(u64, u32)> {
+        let segment = self
+            .segments
+            .iter()
+            .rev()
+            .find(|segment| segment.first_out <= out)?;
+        let extended = segment.first_in + (out - segment.first_out);
+        Some((extended, segment.timestamp_offset))
+    }
+
+    /// Offset of the running stretch.
+    pub fn timestamp_offset(&self) -> Option<u32> {
+        self.segments.last().map(|segment| segment.timestamp_offset)
+    }
+
+    /// The next number of the RTX stream.
+    pub fn take_rtx_sequence(&mut self) -> u64 {
+        let sequence = self.next_rtx;
+        self.next_rtx += 1;
+        sequence
+    }
+
+    /// Where each of its SSRCs would go on, for the day they are used again.
+    pub fn next_numbers(&self) -> impl Iterator<Item = (u32, u64)> {
+        let rtx = self.rtx_ssrc.map(|ssrc| (ssrc, self.next_rtx));
+        std::iter::once((self.ssrc, self.next_out)).chain(rtx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn consumer() -> Consumer {
+        let wiring = Wiring {
+            handle: 1,
+            producer: 0,
+            transport: 0,
+            video: true,
+        };
+        let config = ConsumerConfig {
+            mid: "0".into(),
+            ssrc: 5,
+            rtx_ssrc: None,
+            codecs: Vec::new(),
+            extensions: ExtensionIds::default(),
+            cname: "c".into(),
+            layer: 0,
+            paused: false,
+        };
+        Consumer::new(wiring, config, Some(100), None)
+    }
+
+    fn send(consumer: &mut Consumer, extended: u64, timestamp: u32, now_micros: u64) -> (u64, u32) {
+        let (out, offset) = consumer.place(extended).unwrap();
+        let sent = timestamp.wrapping_add(offset);
+        consumer.note_sent(out, sent, 1_000, now_micros);
+        (out, sent)
+    }
+
+    #[test]
+    fn numbers_run_on_over_a_pause_and_keep_their_order_within_a_stretch() {
+        let mut consumer = consumer();
+        consumer.start(1_000, 9_000, 90_000, 0);
+        assert_eq!(send(&mut consumer, 1_000, 9_000, 0), (100, 9_000));
+        assert_eq!(send(&mut consumer, 1_003, 9_000, 0), (103, 9_000));
+        assert_eq!(send(&mut consumer, 1_001, 9_000, 0), (101, 9_000));
+        assert_eq!(consumer.place(999), None);
+        consumer.pause();
+        consumer.resume();
+        assert!(consumer.is_waiting());
+        consumer.start(2_000, 99_000, 90_000, 1_000_000);
+        assert_eq!(send(&mut consumer, 2_000, 99_000, 1_000_000), (104, 99_000));
+    }
+
+    #[test]
+    fn time_never_turns_back_when_the_publisher_starts_anew() {
+        let mut consumer = consumer();
+        consumer.start(1_000, 500_000, 90_000, 0);
+        send(&mut consumer, 1_000, 500_000, 0);
+        consumer.wait();
+        consumer.start(5_000, 7, 90_000, 2_000_000);
+        let (_, sent) = send(&mut consumer, 5_000, 7, 2_000_000);
+        assert_eq!(sent, 500_000 + 180_000);
+    }
+
+    #[test]
+    fn numbers_that_were_sent_lead_back_to_the_publishers_ones() {
+        let mut consumer = consumer();
+        consumer.start(1_000, 0, 90_000, 0);
+        send(&mut consumer, 1_000, 0, 0);
+        send(&mut consumer, 1_001, 0, 0);
+        consumer.wait();
+        consumer.start(3_000, 90_000, 90_000, 1_000_000);
+        send(&mut consumer, 3_000, 90_000, 1_000_000);
+        let origin = |sequence| {
+            let out = consumer.extend(sequence)?;
+            consumer.origin(out).map(|(extended, _)| extended)
+        };
+        assert_eq!(origin(101), Some(1_001));
+        assert_eq!(origin(102), Some(3_000));
+        assert_eq!(origin(103), None);
+        assert_eq!(origin(99), None);
+    }
+}

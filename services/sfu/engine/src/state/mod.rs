@@ -1,0 +1,33 @@
+//! What the engine knows and decides. No I/O, no clock: datagrams, commands and time come in,
+//! datagrams and events go out.
+
+pub mod agent;
+pub mod apply;
+pub mod arena;
+pub mod cache;
+pub mod clock_offset;
+pub mod connectivity;
+pub mod consumer;
+pub mod core;
+pub mod counter;
+pub mod demand;
+pub mod extension;
+pub mod feedback;
+pub mod forward;
+pub mod key_frame;
+pub mod now;
+pub mod outbox;
+pub mod outgoing;
+pub mod producer;
+pub mod reception;
+pub mod retransmit;
+pub mod routing;
+pub mod rtcp;
+pub mod sent;
+pub mod stream;
+pub mod transport;
+pub mod tuple;
+pub mod waiting;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Writing packets: other names in the header, our own extensions, encryption.
+
+use super::consumer::Consumer;
+use super::counter::Counters;
+use super::extension::{Extension, ExtensionIds};
+use super::now::Now;
+use super::outbox::{DATAGRAM_BYTES, Outbox};
+use super::sent::Marks;
+use super::transport::Transport;
+use crate::wire::rtp::{OutgoingHeader, RtpHeader, write_packet};
+use crate::wire::rtx;
+use crate::wire::srtp::MAX_OVERHEAD_BYTES;
+
+const MAX_ELEMENTS: usize = 6;
+/// What is left for header and payload when the tag has its room.
+const PLAIN_BYTES: usize = DATAGRAM_BYTES - MAX_OVERHEAD_BYTES;
+
+/// A media packet of a publisher, decrypted, with a header that speaks of the media stream even if it
+/// came by RTX.
+#[derive(Clone, Copy)]
+pub struct MediaPacket<'a> {
+    pub header: &'a RtpHeader,
+    pub bytes: &'a [u8],
+    /// Extensions that go through unchanged.
+    pub carried: Carried<'a>,
+}
+
+impl<'a> MediaPacket<'a> {
+    pub fn new(header: &'a RtpHeader, bytes: &'a [u8], ids: &ExtensionIds) -> Self {
+        Self {
+            header,
+            bytes,
+            carried: Carried::read(header, bytes, ids),
+        }
+    }
+
+    pub fn payload(&self) -> &'a [u8] {
+        self.header.payload(self.bytes)
+    }
+}
+
+/// Values that are copied from the publisher's packet.
+#[derive(Clone, Copy, Default)]
+pub struct Carried<'a> {
+    audio_level: Option<&'a [u8]>,
+    orientation: Option<&'a [u8]>,
+    toffset: Option<&'a [u8]>,
+}
+
+impl<'a> Carried<'a> {
+    fn read(header: &RtpHeader, bytes: &'a [u8], ids: &ExtensionIds) -> Self {
+        let mut carried = Self::default();
+        for (id, value) in header.elements(bytes) {
+            let place = match Some(id) {
+                id if id == ids.get(Extension::AudioLevel) => &mut carried.audio_level,
+                id if id == ids.get(Extension::Orientation) => &mut carried.orientation,
+                id if id == ids.get(Extension::Toffset) => &mut carried.toffset,
+                _ => continue,
+            };
+            // The one-byte form has no empty values and none above 16 bytes.
+            *place = Some(value).filter(|value| (1..=16).contains(&value.len()));
+        }
+        carried
+    }
+}
+
+/// How a packet goes out.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    pub header: OutgoingHeader,
+    pub rollover: u32,
+    pub marks: Marks,
+    /// The number that an RTX packet repeats.
+    pub original: Option<u16>,
+}
+
+/// Marks for a packet that leaves now.
+pub fn fresh_marks(transport: &mut Transport, consumer: &Consumer, now: Now) -> Marks {
+    let mut marks = Marks {
+        abs_send_time: abs_send_time(now),
+        wide_sequence: 0,
+    };
+    if consumer.extensions.get(Extension::TransportCc).is_some() {
+        marks.wide_sequence = transport.wide_sequence;
+        transport.wide_sequence = transport.wide_sequence.wrapping_add(1);
+    }
+    marks
+}
+
+/// 24 bits: seconds in 6.18 fixed point.
+fn abs_send_time(now: Now) -> u32 {
+    ((now.ntp() >> 14) & 0xff_ffff) as u32
+}
+
+/// Marks as they stand in a packet.
+struct MarkBytes {
+    abs_send_time: [u8; 3],
+    wide_sequence: [u8; 2],
+}
+
+impl From<Marks> for MarkBytes {
+    fn from(marks: Marks) -> Self {
+        let [_, high, middle, low] = marks.abs_send_time.to_be_bytes();
+        Self {
+            abs_send_time: [high, middle, low],
+            wide_sequence: marks.wide_sequence.to_be_bytes(),
+        }
+    }
+}
+
+/// The header extensions of a packet, always in the same order, and how many they are.
+fn elements_of<'a>(
+    consumer: &'a Consumer,
+    marks: &'a MarkBytes,
+    carried: &Carried<'a>,
+) -> ([(u8, &'a [u8]); MAX_ELEMENTS], usize) {
+    let values: [(Extension, Option<&[u8]>); MAX_ELEMENTS] = [
+        (Extension::Mid, Some(consumer.mid.as_bytes())),
+        (Extension::AbsSendTime, Some(&marks.abs_send_time)),
+        (Extension::TransportCc, Some(&marks.wide_sequence)),
+        (Extension::AudioLevel, carried.audio_level),
+        (Extension::Orientation, carried.orientation),
+        (Extension::Toffset, carried.toffset),
+    ];
+    let mut elements: [(u8, &[u8]); MAX_ELEMENTS] = [(0, &[]); MAX_ELEMENTS];
+    let mut count = 0;
+    for (extension, value) in values {
+        if let (Some(id), Some(value)) = (consumer.extensions.get(extension), value) {
+            elements[count] = (id, value);
+            count += 1;
+        }
+    }
+    (elements, count)
+}
+
+/// Encrypts and commits one packet. False when it did not go out.
+pub fn send_packet(
+    transport: &Transport,
+    consumer: &Consumer,
+    packet: &MediaPacket<'_>,
+    shape: &Shape,
+    out: &mut dyn Outbox,
+    counters: &Counters,
+) -> bool {
+    let (Some(crypto), Some(tuple)) = (&transport.crypto, transport.agent.destination()) else {
+        return false;
+    };
+    let marks = MarkBytes::from(shape.marks);
+    let (elements, count) = elements_of(consumer, &marks, &packet.carried);
+    let elements = &elements[..count];
+    let slot = out.slot();
+    let buffer = &mut slot[..PLAIN_BYTES];
+    let payload = packet.payload();
+    let written = match shape.original {
+        None => write_packet(buffer, &shape.header, elements, payload),
+        Some(original) => rtx::write_packet(buffer, &shape.header, elements, original, payload),
+    };
+    let Some(plain) = written else {
+        counters.dropped_too_long.one();
+        return false;
+    };
+    let Ok(length) = crypto.outbound.protect_rtp(slot, plain, shape.rollover) else {
+        counters.send_errors.one();
+        return false;
+    };
+    out.commit(length, &tuple);
+    counters.rtp_packets_out.one();
+    true
+}

@@ -1,0 +1,116 @@
+//! Packets that a consumer asks to have again.
+
+use super::consumer::Consumer;
+use super::core::{Core, Io};
+use super::now::Now;
+use super::outgoing::{MediaPacket, Shape, fresh_marks, send_packet};
+use super::sent::{Marks, Refusal};
+use crate::wire::rtp::OutgoingHeader;
+
+/// While the round trip is unknown.
+const DEFAULT_INTERVAL_MICROS: u64 = 20_000;
+/// Not even a very near client gets the same packet again sooner.
+const MIN_INTERVAL_MICROS: u64 = 5_000;
+/// Nor must a very far one wait longer.
+const MAX_INTERVAL_MICROS: u64 = 500_000;
+
+impl Core {
+    pub(super) fn retransmit_all(
+        &mut self,
+        index: usize,
+        media_ssrc: u32,
+        lost: impl Iterator<Item = u16>,
+        now: Now,
+        io: &mut Io<'_>,
+    ) {
+        let transport = self.transports.get(index);
+        let stream = transport.and_then(|found| found.outgoing.get(&media_ssrc));
+        let Some(stream) = stream.copied().filter(|stream| !stream.rtx) else {
+            self.counters.rtcp_ignored.one();
+            return;
+        };
+        for sequence in lost {
+            self.counters.nacks_in.one();
+            let sent = self.retransmit(stream.consumer, sequence, now, io);
+            match sent {
+                Ok(()) => self.counters.retransmitted.one(),
+                Err(Refusal::Gone) => self.counters.nack_gone.one(),
+                Err(Refusal::Repeated) => self.counters.nack_repeated.one(),
+            }
+        }
+    }
+
+    fn retransmit(
+        &mut self,
+        consumer: usize,
+        sequence: u16,
+        now: Now,
+        io: &mut Io<'_>,
+    ) -> Result<(), Refusal> {
+        let consumer = self.consumers.get_mut(consumer).ok_or(Refusal::Gone)?;
+        consumer.counts.nacks += 1;
+        let out = consumer.extend(sequence).ok_or(Refusal::Gone)?;
+        let (extended, offset) = consumer.origin(out).ok_or(Refusal::Gone)?;
+        let producer = self.producers.get(consumer.producer).ok_or(Refusal::Gone)?;
+        let encoding = producer.encodings.get(consumer.layer);
+        let cached = encoding.and_then(|encoding| encoding.cache.get(extended));
+        let (header, bytes) = cached.ok_or(Refusal::Gone)?;
+        let codec = consumer.codec(header.payload_type).ok_or(Refusal::Gone)?;
+        let transport = self
+            .transports
+            .get_mut(consumer.transport)
+            .ok_or(Refusal::Gone)?;
+        let interval = resend_interval_micros(consumer);
+        let first_marks = consumer.ring.resend(out, now.micros, interval)?;
+
+        let plain = OutgoingHeader {
+            marker: header.marker,
+            payload_type: codec.payload_type,
+            sequence: out as u16,
+            timestamp: header.timestamp.wrapping_add(offset),
+            ssrc: consumer.ssrc,
+        };
+        let shape = match (consumer.rtx_ssrc, codec.rtx_payload_type) {
+            (Some(ssrc), Some(payload_type)) => Shape {
+                marks: fresh_marks(transport, consumer, now),
+                ..wrapped(plain, ssrc, payload_type, consumer.take_rtx_sequence())
+            },
+            // The same SSRC and number must protect the same bytes: another send time under the same
+            // nonce would give the key of the tag away (RFC 7714, 8.4).
+            _ => Shape {
+                header: plain,
+                rollover: (out >> 16) as u32,
+                marks: first_marks,
+                original: None,
+            },
+        };
+        let packet = MediaPacket::new(header, bytes, &producer.extensions);
+        if send_packet(transport, consumer, &packet, &shape, io.out, &self.counters) {
+            consumer.counts.retransmitted += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The packet in RTX's clothes (RFC 4588, 4), without marks.
+fn wrapped(plain: OutgoingHeader, ssrc: u32, payload_type: u8, number: u64) -> Shape {
+    Shape {
+        header: OutgoingHeader {
+            payload_type,
+            sequence: number as u16,
+            ssrc,
+            ..plain
+        },
+        rollover: (number >> 16) as u32,
+        marks: Marks::default(),
+        original: Some(plain.sequence),
+    }
+}
+
+/// A round trip: sooner, the first retransmission may still be under way.
+fn resend_interval_micros(consumer: &Consumer) -> u64 {
+    consumer
+        .round_trip_micros
+        .unwrap_or(DEFAULT_INTERVAL_MICROS)
+        .clamp(MIN_INTERVAL_MICROS, MAX_INTERVAL_MICROS)
+}

@@ -1,0 +1,270 @@
+//! Producers and consumers: adding, pausing, removing.
+
+use std::collections::hash_map::Entry;
+
+use super::consumer::{Consumer, Wiring};
+use super::core::{Core, Io};
+use super::extension::{Extension, ExtensionIds};
+use super::now::Now;
+use super::producer::{Producer, Recognition};
+use super::stream::{StreamRole, StreamTraits};
+use crate::command::{ConsumerConfig, ProducerConfig};
+use crate::event::ConsumerStats;
+
+impl Core {
+    pub(super) fn add_producer(
+        &mut self,
+        handle: u32,
+        transport: u32,
+        config: ProducerConfig,
+    ) -> Option<()> {
+        let transport_index = self.transports.index_of(transport)?;
+        let mut learned = config.extensions;
+        if !config.transport_cc {
+            // It expects no feedback, so its packets are not to be recorded for any.
+            learned = without_wide_sequence(&learned);
+        }
+        let producer = Producer::new(handle, transport_index, config);
+        let declared = declared_streams(&producer);
+        let index = self.producers.insert(handle, producer)?;
+        let transport = self.transports.get_mut(transport_index)?;
+        transport.producers.push(index);
+        transport.extensions.learn(&learned);
+        for (ssrc, encoding, rtx) in declared {
+            let role = StreamRole {
+                producer: index,
+                encoding,
+                rtx,
+            };
+            match transport.streams.entry(ssrc) {
+                Entry::Occupied(_) => self.counters.duplicate_ssrc.one(),
+                Entry::Vacant(entry) => {
+                    entry.insert(role);
+                    transport.unclaimed.forget(ssrc);
+                }
+            }
+        }
+        self.claim_remembered(transport_index);
+        Some(())
+    }
+
+    /// Gives streams that came before their producer to it.
+    fn claim_remembered(&mut self, transport: usize) {
+        let Some(found) = self.transports.get(transport) else {
+            return;
+        };
+        let remembered: Vec<StreamTraits> = found.unclaimed.iter().copied().collect();
+        for stream in &remembered {
+            self.claim(transport, stream);
+        }
+    }
+
+    /// Finds the producer that a stream belongs to and binds it.
+    pub(super) fn claim(&mut self, transport: usize, stream: &StreamTraits) -> Option<StreamRole> {
+        let role = self.recognise(transport, stream)?;
+        let producer = self.producers.get_mut(role.producer)?;
+        if !producer.bind(role, stream.ssrc) {
+            self.counters.duplicate_ssrc.one();
+            return None;
+        }
+        let transport = self.transports.get_mut(transport)?;
+        transport.streams.insert(stream.ssrc, role);
+        transport.unclaimed.forget(stream.ssrc);
+        Some(role)
+    }
+
+    fn recognise(&self, transport: usize, stream: &StreamTraits) -> Option<StreamRole> {
+        let mut likely = None;
+        let mut candidates = 0;
+        for &index in &self.transports.get(transport)?.producers {
+            let role = |encoding, rtx| StreamRole {
+                producer: index,
+                encoding,
+                rtx,
+            };
+            match self.producers.get(index)?.recognise(stream) {
+                Recognition::Certain { encoding, rtx } => return Some(role(encoding, rtx)),
+                Recognition::Likely { encoding, rtx } => {
+                    candidates += 1;
+                    likely = Some(role(encoding, rtx));
+                }
+                Recognition::No => {}
+            }
+        }
+        // Two producers could have a stream without a name: to guess would mix them up.
+        likely.filter(|_| candidates == 1)
+    }
+
+    pub(super) fn pause_producer(&mut self, handle: u32) -> Option<()> {
+        let index = self.producers.index_of(handle)?;
+        let producer = self.producers.get_mut(index)?;
+        producer.paused = true;
+        for encoding in &producer.encodings {
+            for &consumer in &encoding.consumers {
+                if let Some(consumer) = self.consumers.get_mut(consumer) {
+                    consumer.wait();
+                }
+            }
+        }
+        Some(())
+    }
+
+    pub(super) fn resume_producer(&mut self, handle: u32, now: Now, io: &mut Io<'_>) -> Option<()> {
+        let index = self.producers.index_of(handle)?;
+        self.producers.get_mut(index)?.paused = false;
+        self.wake_consumers(index, now, io);
+        Some(())
+    }
+
+    pub(super) fn remove_producer(&mut self, handle: u32) -> Option<()> {
+        let index = self.producers.index_of(handle)?;
+        self.drop_producer(index)
+    }
+
+    /// With its consumers.
+    pub(super) fn drop_producer(&mut self, index: usize) -> Option<()> {
+        let producer = self.producers.get(index)?;
+        let handle = producer.handle;
+        let consumers: Vec<usize> = producer
+            .encodings
+            .iter()
+            .flat_map(|encoding| encoding.consumers.iter().copied())
+            .collect();
+        for consumer in consumers {
+            self.drop_consumer(consumer);
+        }
+        let producer = self.producers.remove(handle)?;
+        let transport = self.transports.get_mut(producer.transport)?;
+        transport.producers.retain(|other| *other != index);
+        let mut departed = Vec::new();
+        transport.streams.retain(|&ssrc, role| {
+            let stays = role.producer != index;
+            if !stays {
+                departed.push(ssrc);
+            }
+            stays
+        });
+        for ssrc in departed {
+            transport.depart(ssrc);
+        }
+        Some(())
+    }
+
+    pub(super) fn add_consumer(
+        &mut self,
+        handle: u32,
+        producer: u32,
+        transport: u32,
+        config: ConsumerConfig,
+        now: Now,
+        io: &mut Io<'_>,
+    ) -> Option<()> {
+        let producer_index = self.producers.index_of(producer)?;
+        let transport_index = self.transports.index_of(transport)?;
+        let producer = self.producers.get_mut(producer_index)?;
+        let transport = self.transports.get_mut(transport_index)?;
+        let layer = config.layer;
+        let encoding = producer.encodings.get_mut(layer)?;
+        let ssrcs = [Some(config.ssrc), config.rtx_ssrc];
+        let taken = |ssrc: u32| transport.outgoing.contains_key(&ssrc);
+        if ssrcs.into_iter().flatten().any(taken) {
+            return None;
+        }
+        let wiring = Wiring {
+            handle,
+            producer: producer_index,
+            transport: transport_index,
+            video: producer.video,
+        };
+        let [next_out, next_rtx] = ssrcs.map(|ssrc| transport.retired.get(&ssrc?).copied());
+        let consumer = Consumer::new(wiring, config, next_out, next_rtx);
+        let index = self.consumers.insert(handle, consumer)?;
+        encoding.consumers.push(index);
+        transport.add_consumer(index, ssrcs);
+        self.ask_key_frame_for(index, now, io);
+        Some(())
+    }
+
+    pub(super) fn pause_consumer(&mut self, handle: u32) -> Option<()> {
+        let index = self.consumers.index_of(handle)?;
+        self.consumers.get_mut(index)?.pause();
+        Some(())
+    }
+
+    pub(super) fn resume_consumer(&mut self, handle: u32, now: Now, io: &mut Io<'_>) -> Option<()> {
+        let index = self.consumers.index_of(handle)?;
+        let consumer = self.consumers.get_mut(index)?;
+        if consumer.is_paused() {
+            consumer.resume();
+            self.ask_key_frame_for(index, now, io);
+        }
+        Some(())
+    }
+
+    pub(super) fn remove_consumer(&mut self, handle: u32) -> Option<()> {
+        let index = self.consumers.index_of(handle)?;
+        self.drop_consumer(index)
+    }
+
+    pub(super) fn drop_consumer(&mut self, index: usize) -> Option<()> {
+        let handle = self.consumers.get(index)?.handle;
+        let consumer = self.consumers.remove(handle)?;
+        if let Some(producer) = self.producers.get_mut(consumer.producer) {
+            if let Some(encoding) = producer.encodings.get_mut(consumer.layer) {
+                encoding.consumers.retain(|other| *other != index);
+            }
+        }
+        let transport = self.transports.get_mut(consumer.transport)?;
+        transport.consumers.retain(|other| *other != index);
+        transport
+            .outgoing
+            .retain(|_, stream| stream.consumer != index);
+        transport.retired.extend(consumer.next_numbers());
+        Some(())
+    }
+
+    pub(super) fn consumer_stats(&self, handle: u32) -> Option<ConsumerStats> {
+        let index = self.consumers.index_of(handle)?;
+        let consumer = self.consumers.get(index)?;
+        let producer = self.producers.get(consumer.producer)?;
+        let encoding = producer.encodings.get(consumer.layer)?;
+        let round_trip = consumer.round_trip_micros;
+        Some(ConsumerStats {
+            packets_received: encoding.packets_received,
+            packets_sent: consumer.counts.packets,
+            packets_retransmitted: consumer.counts.retransmitted,
+            nacks_received: consumer.counts.nacks,
+            key_frame_requests_sent: encoding.key_frames.sent(),
+            waiting_for_key_frame: producer.video && consumer.is_waiting(),
+            round_trip_ms: round_trip.map(|micros| (micros / 1_000) as u32),
+        })
+    }
+}
+
+/// SSRC, encoding and whether it is RTX, of every stream that was declared.
+fn declared_streams(producer: &Producer) -> Vec<(u32, usize, bool)> {
+    producer
+        .encodings
+        .iter()
+        .enumerate()
+        .flat_map(|(index, encoding)| {
+            let media = encoding.ssrc.map(|ssrc| (ssrc, index, false));
+            let rtx = encoding.rtx_ssrc.map(|ssrc| (ssrc, index, true));
+            [media, rtx]
+        })
+        .flatten()
+        .collect()
+}
+
+fn without_wide_sequence(ids: &ExtensionIds) -> ExtensionIds {
+    let mut others = ExtensionIds::default();
+    for extension in Extension::ALL {
+        if let Some(id) = ids
+            .get(extension)
+            .filter(|_| extension != Extension::TransportCc)
+        {
+            others.set(extension, id);
+        }
+    }
+    others
+}

@@ -1,0 +1,11 @@
+//! The whole state with clients around it: datagrams in, datagrams out, and time by hand.
+
+mod connectivity;
+mod feedback;
+mod forwarding;
+mod lab;
+mod lifetime;
+mod retransmission;
+
+#[path = "../../../tests/support/check.rs"]
+mod check;
