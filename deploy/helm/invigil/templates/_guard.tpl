@@ -1,0 +1,13 @@
+{{- /* Combinations that would install and then not work. */ -}}
+{{- define "invigil.guard" -}}
+{{- if not .Values.gateway.existingSecret -}}
+{{- fail (printf "gateway.existingSecret is empty. Make the Secret and name it:\n  kubectl -n %s create secret generic invigil-gateway --from-literal=jwt-secret=\"$(openssl rand -base64 48)\"\n  --set gateway.existingSecret=invigil-gateway" .Release.Namespace) -}}
+{{- end -}}
+{{- if gt (int .Values.gateway.replicas) 1 -}}
+{{- fail "gateway.replicas is more than 1, but the embedded directory allows exactly one gateway: two would each claim a room for a worker of their own choice." -}}
+{{- end -}}
+{{- $last := add .Values.worker.media.nodePortBase .Values.worker.replicas -1 | int -}}
+{{- if and (eq .Values.worker.media.exposure "nodePortPerPod") (gt $last 32767) -}}
+{{- fail (printf "worker.media.nodePortBase leaves the last worker the port %d; NodePorts end at 32767." $last) -}}
+{{- end -}}
+{{- end -}}
