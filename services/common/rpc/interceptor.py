@@ -4,7 +4,6 @@ The instrumentation package of OpenTelemetry is not used: it breaks some streami
 no correlation id, and leaves an exception of a handler without a status.
 """
 
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +20,6 @@ from services.common.telemetry import context_from_traceparent, current_tracepar
 
 TRACEPARENT = "traceparent"
 CORRELATION_ID = "invigil-correlation-id"
-PRINTABLE = re.compile(r"[\x20-\x7e]{1,64}")
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]

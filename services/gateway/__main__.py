@@ -1,0 +1,71 @@
+"""`python -m services.gateway`: one gateway until SIGTERM or SIGINT."""
+
+import asyncio
+import signal
+import sys
+from typing import Any
+
+import uvloop
+from pydantic import ValidationError
+
+from services.common.log import configure_logging
+from services.common.telemetry import configure_telemetry
+from services.gateway.app import App
+from services.gateway.config import MIN_SECRET_BYTES, GatewaySettings
+
+
+async def run(settings: GatewaySettings) -> int:
+    """Serve until a signal; the process's exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        app = App(settings)
+    except OSError as error:
+        return _refuse(f"the TLS certificate or key cannot be used: {error}")
+    try:
+        await app.start()
+    except OSError as error:
+        await app.stop()
+        return _refuse(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+    await stop.wait()
+    await app.stop()
+    return 0
+
+
+def main() -> int:
+    """Read the settings, run, exit code."""
+    try:
+        # The environment gives what has no default.
+        settings = GatewaySettings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        return _refuse("; ".join(_words(item) for item in error.errors(include_input=False)))
+    except OSError as error:
+        return _refuse(f"a secret cannot be read: {error}")
+    configure_logging("gateway", settings.log_level)
+    end_telemetry = configure_telemetry("gateway")
+    try:
+        return uvloop.run(run(settings))
+    finally:
+        end_telemetry()
+
+
+def _words(item: Any) -> str:
+    name = "_".join(str(part) for part in item["loc"])
+    if name == "jwt_secret" and item["type"] == "missing":
+        return (
+            "GATEWAY_JWT_SECRET (or GATEWAY_JWT_SECRET_FILE) is not set: it is the secret that "
+            f"signs tokens, at least {MIN_SECRET_BYTES} bytes"
+        )
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"GATEWAY_{name.upper()}: {message}" if name else message
+
+
+def _refuse(text: str) -> int:
+    print(f"gateway: {text}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

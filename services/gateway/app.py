@@ -1,0 +1,110 @@
+"""Puts a gateway together: settings, workers, sockets. The only place that does."""
+
+import asyncio
+import secrets
+import ssl
+from contextlib import suppress
+
+from services.common.ids import GatewayId
+from services.common.log import get_logger
+from services.gateway.config import GatewaySettings
+from services.gateway.core.limit import Limits
+from services.gateway.edge.connection import EdgeConfig
+from services.gateway.edge.heartbeat import HeartbeatTimes
+from services.gateway.edge.outbox import OutboxLimits
+from services.gateway.edge.server import EdgeServer
+from services.gateway.edge.static import StaticFiles
+from services.gateway.edge.token import TokenVerifier
+from services.gateway.upstream.fleet import Fleet
+from services.gateway.upstream.link import Patience
+
+log = get_logger("gateway")
+
+
+class App:
+    """One gateway. `start` it on the running loop; `stop` frees everything it holds."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        """Raises OSError or ssl.SSLError for a certificate that cannot be used."""
+        self._settings = settings
+        self._tls = _tls(settings)
+        self.fleet = Fleet(
+            settings.worker_addresses,
+            GatewayId(f"g-{secrets.token_hex(8)}"),
+            Patience(
+                silence_s=settings.worker_silence_ms / 1000,
+                call_s=settings.call_timeout_ms / 1000,
+            ),
+        )
+        self._edge = EdgeServer(
+            _edge_config(settings),
+            TokenVerifier(settings.jwt_secret.get_secret_value()),
+            self.fleet,
+            StaticFiles(settings.console_dir),
+        )
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port of browsers; known once started."""
+        return self._edge.port
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a worker could take a room."""
+        return self.fleet.is_ready
+
+    async def start(self) -> None:
+        """Listen, and keep a watch on the workers. Raises OSError where the port is taken."""
+        await self._edge.start(self._settings.host, self._settings.port, self._tls)
+        self._watching = asyncio.create_task(self.fleet.run())
+        log.info(
+            "gateway.started",
+            host=self._settings.host,
+            port=self.port,
+            tls=self._tls is not None,
+            workers=self._settings.worker_addresses,
+        )
+
+    async def stop(self) -> None:
+        """Send every client away, then let go of the workers."""
+        await self._edge.stop(self._settings.drain_spread_ms)
+        if self._watching is not None:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+        await self.fleet.close()
+        log.info("gateway.stopped")
+
+
+def _edge_config(settings: GatewaySettings) -> EdgeConfig:
+    return EdgeConfig(
+        limits=Limits(
+            auth_timeout_s=settings.auth_timeout_ms / 1000,
+            messages_per_s=settings.messages_per_s,
+            message_burst=settings.message_burst,
+            flood_messages=settings.flood_messages,
+            bad_frames=settings.bad_frames,
+            waiting_requests=settings.waiting_requests,
+            heartbeat_interval_ms=settings.ping_interval_ms,
+        ),
+        outbox=OutboxLimits(
+            messages=settings.send_queue_messages,
+            bytes=settings.send_queue_bytes,
+            flush_s=settings.flush_timeout_ms / 1000,
+        ),
+        heartbeat=HeartbeatTimes(
+            interval_s=settings.ping_interval_ms / 1000, timeout_s=settings.ping_timeout_ms / 1000
+        ),
+        max_message_bytes=settings.max_message_bytes,
+        max_connections=settings.max_connections,
+    )
+
+
+def _tls(settings: GatewaySettings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return context

@@ -1,0 +1,161 @@
+"""What a session is told and what it wants done. Plain values."""
+
+from dataclasses import dataclass
+
+from services.common.errors import Refusal
+from services.common.ids import PeerId, RoomId, SessionId
+from services.gateway.core.admission import Admission, Claims
+from services.gateway.core.close_code import CloseCode
+from services.gateway.core.message.connection import Ping
+from services.gateway.core.message.envelope import Outbound, Payload
+from services.gateway.core.message.request import AnyRequest, Rejection, WorkerRequest
+from services.gateway.core.message.room import RoomJoin
+from services.gateway.core.order import Event, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The payload of a reply; `position` orders it among the events, None where it has no place."""
+
+    payload: Payload
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A frame, parsed. `ordinal` counts the connection's frames and names the request from here."""
+
+    ordinal: int
+    message: AnyRequest | Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAccepted:
+    ordinal: int
+    claims: Claims
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the session asked for has been done."""
+
+    ordinal: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What the session asked for has been refused or has failed."""
+
+    ordinal: int
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class EventArrived:
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The worker has ended the session, after its last event. `reason` is UPPER_SNAKE."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """The worker is silent or gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """This gateway goes down; the client should come back after `after_ms`."""
+
+    after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineReached:
+    """The time that `Session.deadline` named has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketClosed:
+    """The client is gone, or has been sent away."""
+
+
+Input = (
+    Received
+    | TokenAccepted
+    | Answered
+    | Refused
+    | EventArrived
+    | SessionEnded
+    | WorkerLost
+    | Draining
+    | DeadlineReached
+    | SocketClosed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write a message. `answers` is the ordinal of the request that is over with it."""
+
+    message: Outbound
+    answers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Write what was sent before, then close."""
+
+    code: CloseCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyToken:
+    """Answered with TokenAccepted or Refused."""
+
+    ordinal: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPing:
+    """Answered with Answered."""
+
+    ordinal: int
+    request: Ping
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Take a seat in the room. Answered with Answered or Refused."""
+
+    ordinal: int
+    room_id: RoomId
+    session_id: SessionId
+    peer_id: PeerId
+    admission: Admission
+    request: RoomJoin
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Ask the worker that holds the seat. Answered with Answered or Refused."""
+
+    ordinal: int
+    request: WorkerRequest
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """The client is gone without having left: the seat is kept for the grace time."""
+
+
+Effect = Send | Close | VerifyToken | AnswerPing | Join | Call | Detach

@@ -1,0 +1,59 @@
+"""How much one connection may ask for."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one connection."""
+
+    auth_timeout_s: float = 5.0
+    messages_per_s: float = 50.0
+    message_burst: int = 100
+    # Refused messages in one burst of flooding after which the connection is closed.
+    flood_messages: int = 200
+    # Frames that are no messages at all; the last one closes the connection.
+    bad_frames: int = 3
+    waiting_requests: int = 64
+    # Events that arrive while a request is outstanding.
+    held_events: int = 1024
+    # How long a reply waits for the events before it.
+    event_wait_s: float = 3.0
+    heartbeat_interval_ms: int = 30_000
+
+
+class TokenBucket:
+    """Messages per second with a burst, and how long a client has ignored the limit.
+
+    A client that stays under the limit for the time a full burst takes is forgiven.
+    """
+
+    def __init__(self, rate_per_s: float, burst: int, now: float) -> None:
+        self._rate_per_s = rate_per_s
+        self._burst = burst
+        self._tokens = float(burst)
+        self._updated = now
+        self._refused = 0
+
+    def take(self, now: float) -> bool:
+        """Whether one more message is within the limit."""
+        elapsed = max(0.0, now - self._updated)
+        self._tokens = min(float(self._burst), self._tokens + elapsed * self._rate_per_s)
+        self._updated = now
+        if self._tokens >= self._burst:
+            self._refused = 0
+        if self._tokens < 1.0:
+            self._refused += 1
+            return False
+        self._tokens -= 1.0
+        return True
+
+    @property
+    def refused(self) -> int:
+        """Messages refused since the client last was well-behaved."""
+        return self._refused
+
+    @property
+    def retry_after_ms(self) -> int:
+        """Until the next message is within the limit."""
+        return max(1, round((1.0 - self._tokens) / self._rate_per_s * 1000))

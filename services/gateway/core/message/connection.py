@@ -1,0 +1,76 @@
+"""Messages about the connection itself: authentication, heartbeat, errors, its end."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, JsonValue, model_serializer
+
+from services.gateway.core.message.envelope import Payload, Request
+from services.gateway.core.message.field import (
+    Identifier,
+    Opaque,
+    RoleName,
+    TokenText,
+    WireModel,
+)
+
+
+class AuthPayload(WireModel):
+    # A missing token is answered with UNAUTHORIZED, not as a malformed message.
+    token: TokenText | None = None
+    room_id: Identifier | None = None
+    role: RoleName | None = None
+    resume_token: TokenText | None = None
+    epoch: Identifier | None = None
+    last_seq: int | None = None
+
+
+class AuthRequest(Request):
+    type: Literal["auth:request"]
+    payload: AuthPayload
+
+
+class Ping(Request):
+    type: Literal["ping"]
+    payload: Opaque = Field(default_factory=dict)
+
+
+class AuthResponse(Payload):
+    type: ClassVar[str] = "auth:response"
+    success: bool = True
+    user_id: str
+    peer_id: str
+    role: RoleName
+    resumed: bool = False
+    heartbeat_interval_ms: int
+    ice_servers: list[dict[str, JsonValue]] = Field(default_factory=list)
+
+
+class Pong(Payload):
+    """The object of the ping with `serverTime` (Unix milliseconds) and, once joined, `workerAgeMs`
+    (milliseconds since the worker was heard last)."""
+
+    type: ClassVar[str] = "pong"
+    echo: dict[str, JsonValue]
+    server_time: int
+    worker_age_ms: int | None = None
+
+    @model_serializer
+    def _flat(self) -> dict[str, JsonValue]:
+        added: dict[str, JsonValue] = {"serverTime": self.server_time}
+        if self.worker_age_ms is not None:
+            added["workerAgeMs"] = self.worker_age_ms
+        return self.echo | added
+
+
+class ErrorReply(Payload):
+    type: ClassVar[str] = "error"
+    code: str
+    message: str
+    details: dict[str, str | int] | None = None
+
+
+class SessionClosing(Payload):
+    type: ClassVar[str] = "session:closing"
+    reason: str
+    action: Literal["resume", "rejoin", "stop"]
+    after_ms: int

@@ -1,0 +1,173 @@
+"""Requests of the protocol that are understood and validated, and answered with NOT_BUILT."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from services.gateway.core.message.envelope import Request
+from services.gateway.core.message.field import (
+    DisplayName,
+    Identifier,
+    Opaque,
+    TokenText,
+    WireModel,
+)
+from services.gateway.core.message.media import ConsumerName
+from services.gateway.core.message.room import NoPayload
+
+Sdp = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
+Reason = Annotated[str, StringConstraints(max_length=256)]
+Layer = Annotated[int, Field(ge=0, le=7)]
+
+
+class AuthRefreshPayload(WireModel):
+    token: TokenText
+
+
+class AuthRefresh(Request):
+    type: Literal["auth:refresh"]
+    payload: AuthRefreshPayload
+
+
+class RoomLock(Request):
+    type: Literal["room:lock", "room:unlock"]
+    payload: NoPayload = NoPayload()
+
+
+class RestartIcePayload(WireModel):
+    transport_id: Identifier | None = None
+
+
+class TransportRestartIce(Request):
+    type: Literal["transport:restart-ice"]
+    payload: RestartIcePayload = RestartIcePayload()
+
+
+class SetLayersPayload(ConsumerName):
+    spatial_layer: Layer
+    temporal_layer: Layer | None = None
+
+
+class ConsumerSetLayers(Request):
+    type: Literal["consumer:set-layers"]
+    payload: SetLayersPayload
+
+
+class SetPriorityPayload(ConsumerName):
+    priority: Annotated[int, Field(ge=1, le=255)]
+
+
+class ConsumerSetPriority(Request):
+    type: Literal["consumer:set-priority"]
+    payload: SetPriorityPayload
+
+
+class ConsumerRequestKeyFrame(Request):
+    type: Literal["consumer:request-keyframe"]
+    payload: ConsumerName
+
+
+class Data(Request):
+    # mediasoup's shapes; their fields are checked where data channels are built.
+    type: Literal["data:produce", "data:consume", "data:close"]
+    payload: dict[str, JsonValue]
+
+
+class SdpOfferPayload(WireModel):
+    sdp: Sdp
+
+
+class SdpOffer(Request):
+    type: Literal["sdp:offer"]
+    payload: SdpOfferPayload
+
+
+class SdpAnswerPayload(WireModel):
+    offer_id: Identifier
+    sdp: Sdp
+
+
+class SdpAnswer(Request):
+    type: Literal["sdp:answer"]
+    payload: SdpAnswerPayload
+
+
+class IceCandidatePayload(WireModel):
+    # Empty marks the end of the candidates.
+    candidate: Annotated[str, StringConstraints(max_length=1024)]
+    sdp_mid: Annotated[str, StringConstraints(max_length=64)] | None = None
+    # RTCPeerConnection's own spelling.
+    sdp_m_line_index: Annotated[
+        Annotated[int, Field(ge=0, le=1024)] | None, Field(alias="sdpMLineIndex")
+    ] = None
+
+
+class IceCandidateAdd(Request):
+    type: Literal["ice:candidate"]
+    payload: IceCandidatePayload
+
+
+class MessageSendPayload(WireModel):
+    to: Identifier | None = None
+    body: JsonValue
+
+
+class MessageSend(Request):
+    type: Literal["message:send"]
+    payload: MessageSendPayload
+
+
+class PeerUpdatePayload(WireModel):
+    app_data: Opaque | None = None
+    display_name: DisplayName | None = None
+    hand_raised: bool | None = None
+
+
+class PeerUpdate(Request):
+    type: Literal["peer:update"]
+    payload: PeerUpdatePayload = PeerUpdatePayload()
+
+
+class PeerModerationPayload(WireModel):
+    peer_id: Identifier
+    reason: Reason | None = None
+
+
+class PeerModeration(Request):
+    type: Literal["peer:admit", "peer:reject", "peer:kick", "peer:mute", "peer:unmute"]
+    payload: PeerModerationPayload
+
+
+class StatsGetPayload(WireModel):
+    transport_id: Identifier | None = None
+    producer_id: Identifier | None = None
+    consumer_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if [self.transport_id, self.producer_id, self.consumer_id].count(None) != 2:
+            raise ValueError("needs one of transportId, producerId, consumerId")
+        return self
+
+
+class StatsGet(Request):
+    type: Literal["stats:get"]
+    payload: StatsGetPayload
+
+
+NotBuilt = (
+    AuthRefresh
+    | RoomLock
+    | TransportRestartIce
+    | ConsumerSetLayers
+    | ConsumerSetPriority
+    | ConsumerRequestKeyFrame
+    | Data
+    | SdpOffer
+    | SdpAnswer
+    | IceCandidateAdd
+    | MessageSend
+    | PeerUpdate
+    | PeerModeration
+    | StatsGet
+)

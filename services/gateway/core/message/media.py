@@ -1,0 +1,174 @@
+"""Messages about producers and consumers."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from services.gateway.core.message.connection import ErrorReply
+from services.gateway.core.message.envelope import Payload, Request
+from services.gateway.core.message.field import (
+    MAX_PRODUCERS_AT_ONCE,
+    Identifier,
+    MediaKind,
+    Opaque,
+    WireModel,
+)
+from services.gateway.core.message.rtp import RtpCapabilities, RtpParameters
+
+
+class ProducePayload(WireModel):
+    kind: MediaKind
+    rtp_parameters: RtpParameters | None = None
+    transport_id: Identifier | None = None
+    app_data: Opaque | None = None
+    paused: bool = False
+    producer_id: Identifier | None = None
+    audience: Annotated[list[Identifier], Field(max_length=256)] | None = None
+
+
+class Produce(Request):
+    type: Literal["produce"]
+    payload: ProducePayload
+
+
+class ConsumePayload(WireModel):
+    producer_id: Identifier | None = None
+    producer_ids: (
+        Annotated[list[Identifier], Field(min_length=1, max_length=MAX_PRODUCERS_AT_ONCE)] | None
+    ) = None
+    transport_id: Identifier | None = None
+    rtp_capabilities: RtpCapabilities | None = None
+    paused: bool = False
+
+    @model_validator(mode="after")
+    def _names_one_or_several(self) -> Self:
+        if (self.producer_id is None) == (self.producer_ids is None):
+            raise ValueError("needs either producerId or producerIds")
+        return self
+
+    @property
+    def wanted(self) -> list[str]:
+        """Ids of the producers, in the order asked."""
+        return self.producer_ids or [self.producer_id or ""]
+
+
+class Consume(Request):
+    type: Literal["consume"]
+    payload: ConsumePayload
+
+
+class ProducerName(WireModel):
+    producer_id: Identifier
+
+
+class ProducerPause(Request):
+    type: Literal["producer:pause"]
+    payload: ProducerName
+
+
+class ProducerResume(Request):
+    type: Literal["producer:resume"]
+    payload: ProducerName
+
+
+class ProducerClose(Request):
+    type: Literal["producer:close"]
+    payload: ProducerName
+
+
+class ConsumerName(WireModel):
+    consumer_id: Identifier
+
+
+class ConsumerPause(Request):
+    type: Literal["consumer:pause"]
+    payload: ConsumerName
+
+
+class ConsumerResume(Request):
+    type: Literal["consumer:resume"]
+    payload: ConsumerName
+
+
+class ConsumerClose(Request):
+    type: Literal["consumer:close"]
+    payload: ConsumerName
+
+
+class Produced(Payload):
+    type: ClassVar[str] = "produced"
+    producer_id: str
+
+
+class Consumer(WireModel):
+    consumer_id: str
+    producer_id: str
+    peer_id: str
+    kind: MediaKind
+    rtp_parameters: RtpParameters
+    # `type` of the payload; the class attribute of that name is the message's type.
+    consumer_type: Annotated[Literal["simple", "simulcast"], Field(alias="type")]
+    producer_paused: bool
+    app_data: dict[str, JsonValue]
+
+
+class ConsumerCreated(Consumer, Payload):
+    """The reply to `consume` with one `producerId`."""
+
+    type: ClassVar[str] = "consumer:created"
+
+
+class ConsumeFailure(WireModel):
+    """Stands in `consumers[]` where one of several producers could not be consumed."""
+
+    producer_id: str
+    error: ErrorReply
+
+
+class ConsumersCreated(Payload):
+    """The reply to `consume` with `producerIds`: a result for each, in the order asked."""
+
+    type: ClassVar[str] = "consumer:created"
+    consumers: Sequence[Consumer | ConsumeFailure]
+
+
+class ProducerNew(Payload):
+    type: ClassVar[str] = "producer:new"
+    producer_id: str
+    peer_id: str
+    kind: MediaKind
+    paused: bool
+    app_data: dict[str, JsonValue]
+
+
+class ProducerPaused(Payload):
+    """Reply or event, as the classes below."""
+
+    type: ClassVar[str] = "producer:paused"
+    producer_id: str
+
+
+class ProducerResumed(Payload):
+    type: ClassVar[str] = "producer:resumed"
+    producer_id: str
+
+
+class ProducerClosed(Payload):
+    type: ClassVar[str] = "producer:closed"
+    producer_id: str
+
+
+class ConsumerPaused(Payload):
+    type: ClassVar[str] = "consumer:paused"
+    consumer_id: str
+
+
+class ConsumerResumed(Payload):
+    type: ClassVar[str] = "consumer:resumed"
+    consumer_id: str
+
+
+class ConsumerClosed(Payload):
+    type: ClassVar[str] = "consumer:closed"
+    consumer_id: str

@@ -1,0 +1,410 @@
+"""The signaling session of one connection: connected, authenticated, joined, closed."""
+
+from collections import deque
+from enum import Enum
+from typing import assert_never
+
+from services.common.errors import Code, Refusal
+from services.common.ids import PeerId, SessionId
+from services.gateway.core import farewell
+from services.gateway.core.admission import Admission, Claims, admit
+from services.gateway.core.close_code import CloseCode
+from services.gateway.core.effect import (
+    Answer,
+    Answered,
+    AnswerPing,
+    Call,
+    Close,
+    DeadlineReached,
+    Detach,
+    Draining,
+    Effect,
+    EventArrived,
+    Input,
+    Join,
+    Received,
+    Refused,
+    Send,
+    SessionEnded,
+    SocketClosed,
+    TokenAccepted,
+    VerifyToken,
+    WorkerLost,
+)
+from services.gateway.core.limit import Limits, TokenBucket
+from services.gateway.core.message.connection import AuthRequest, AuthResponse, Ping
+from services.gateway.core.message.envelope import Outbound
+from services.gateway.core.message.later import NotBuilt
+from services.gateway.core.message.request import AnyRequest, Rejection, WorkerRequest
+from services.gateway.core.message.room import RoomJoin, RoomLeave
+from services.gateway.core.order import Event, EventOrder, LogBroken
+from services.gateway.core.speech import error, events, not_authenticated, not_built, reply
+
+
+class Phase(Enum):
+    CONNECTED = "connected"
+    AUTHENTICATED = "authenticated"
+    JOINED = "joined"
+    CLOSED = "closed"
+
+
+class Session:
+    """
+    Signaling state of one connection.
+
+    The caller owns the socket and the clock: it passes each input with the current time (seconds,
+    any origin), performs the returned effects in order, and passes DeadlineReached at `deadline`.
+    It owes an Answered or Refused for each VerifyToken, AnswerPing, Join and Call, also after the
+    socket is gone; the session asks for one at a time. It passes SocketClosed exactly once.
+    """
+
+    def __init__(
+        self, *, session_id: SessionId, peer_id: PeerId, limits: Limits, now: float
+    ) -> None:
+        self.phase = Phase.CONNECTED
+        self._session_id = session_id
+        self._peer_id = peer_id
+        self._limits = limits
+        self._bucket = TokenBucket(limits.messages_per_s, limits.message_burst, now)
+        self._bad_frames = 0
+        self._auth_deadline = now + limits.auth_timeout_s
+        # Authenticated: what was asked, what was answered, and what it allows.
+        self._auth: tuple[AuthRequest, AuthResponse] | None = None
+        self._admission: Admission | None = None
+        self._join: RoomJoin | None = None
+        self._waiting: deque[tuple[int, AnyRequest]] = deque()
+        self._outstanding: tuple[int, AnyRequest] | None = None
+        # An answer that waits for events before it, and until when.
+        self._answer: tuple[Answer, float] | None = None
+        self._order = EventOrder()
+        # The worker holds a seat for this session.
+        self._is_seated = False
+        # The socket is gone; a leave that the client asked for before that is still carried out.
+        self._is_gone = False
+        self._last_wish: tuple[int, RoomLeave] | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """When DeadlineReached is due; None while nothing waits for time."""
+        if self.phase is Phase.CONNECTED and self._outstanding is None:
+            return self._auth_deadline
+        if self._answer is not None and self.phase is not Phase.CLOSED:
+            return self._answer[1]
+        return None
+
+    def handle(self, event: Input, now: float) -> list[Effect]:
+        """What is to be done about `event`."""
+        try:
+            return self._dispatch(event, now)
+        except LogBroken:
+            return self._end(farewell.EVENTS_LOST)
+
+    def _dispatch(self, event: Input, now: float) -> list[Effect]:  # noqa: C901 - one case an input
+        match event:
+            case Received():
+                return self._received(event, now)
+            case TokenAccepted(claims=claims):
+                return self._token_accepted(claims, now)
+            case Answered(answer=answer):
+                return self._answered(answer, now)
+            case Refused(refusal=refusal):
+                return self._refused(refusal, now)
+            case EventArrived(event=news):
+                return self._event_arrived(news, now)
+            case SessionEnded(reason=reason):
+                return self._ended(reason)
+            case WorkerLost():
+                self._is_seated = False
+                return self._end(farewell.WORKER_LOST)
+            case Draining(after_ms=after_ms):
+                return self._end(farewell.gateway_restarting(after_ms))
+            case DeadlineReached():
+                return self._deadline_reached(now)
+            case SocketClosed():
+                return self._socket_closed()
+        assert_never(event)
+
+    # Frames.
+
+    def _received(self, event: Received, now: float) -> list[Effect]:
+        if self.phase is Phase.CLOSED:
+            return []
+        message = event.message
+        if not self._bucket.take(now):
+            return self._too_fast(event)
+        if isinstance(message, Rejection):
+            return self._rejected(event.ordinal, message)
+        if len(self._waiting) >= self._limits.waiting_requests:
+            refusal = Refusal(
+                Code.RATE_LIMITED, "QUEUE_FULL", "Too many requests wait for their turn."
+            )
+            return [error(event.ordinal, message, refusal)]
+        self._waiting.append((event.ordinal, message))
+        return self._advance(now)
+
+    def _too_fast(self, event: Received) -> list[Effect]:
+        if self._bucket.refused > self._limits.flood_messages:
+            self.phase = Phase.CLOSED
+            return [Close(CloseCode.FLOODING, "flooding")]
+        refusal = Refusal(
+            Code.RATE_LIMITED,
+            "TOO_MANY_MESSAGES",
+            "Too many messages in a short time.",
+            details={"retryAfterMs": str(self._bucket.retry_after_ms)},
+        )
+        return [error(event.ordinal, event.message, refusal)]
+
+    def _rejected(self, ordinal: int, rejection: Rejection) -> list[Effect]:
+        if rejection.is_bad_frame:
+            self._bad_frames += 1
+            effects: list[Effect] = [error(ordinal, rejection, rejection.refusal)]
+            if self._bad_frames >= self._limits.bad_frames:
+                self.phase = Phase.CLOSED
+                effects.append(Close(CloseCode.BAD_FRAMES, "bad frames"))
+            return effects
+        if self.phase is Phase.CONNECTED and rejection.type != "auth:request":
+            return [error(ordinal, rejection, not_authenticated())]
+        return [error(ordinal, rejection, rejection.refusal)]
+
+    # Requests, one at a time.
+
+    def _advance(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        while self._waiting and self._outstanding is None and self.phase is not Phase.CLOSED:
+            ordinal, request = self._waiting.popleft()
+            try:
+                effects.extend(self._start(ordinal, request))
+            except Refusal as refusal:
+                effects.append(error(ordinal, request, refusal))
+        return effects
+
+    def _start(self, ordinal: int, request: AnyRequest) -> list[Effect]:
+        if isinstance(request, AuthRequest):
+            return self._authenticate(ordinal, request)
+        if self._admission is None:
+            raise not_authenticated()
+        if isinstance(request, NotBuilt):
+            raise not_built()
+        if isinstance(request, RoomJoin):
+            effect: Effect = self._join_effect(ordinal, request, self._admission)
+        elif isinstance(request, Ping):
+            effect = AnswerPing(ordinal, request)
+        elif self.phase is Phase.JOINED:
+            effect = self._call(ordinal, request)
+        else:
+            raise Refusal(Code.INVALID_MESSAGE, "NOT_JOINED", "Join the room first.")
+        self._outstanding = (ordinal, request)
+        return [effect]
+
+    def _authenticate(self, ordinal: int, request: AuthRequest) -> list[Effect]:
+        if self._auth is not None:
+            return [self._authenticate_again(ordinal, request)]
+        token = request.payload.token
+        if token is None and request.payload.resume_token is not None:
+            raise not_built()
+        if not token:
+            refusal = Refusal(Code.UNAUTHORIZED, "TOKEN_MISSING", "A token is needed.")
+            return self._not_admitted(ordinal, request, refusal)
+        self._outstanding = (ordinal, request)
+        return [VerifyToken(ordinal, token)]
+
+    def _authenticate_again(self, ordinal: int, request: AuthRequest) -> Effect:
+        assert self._auth is not None
+        first, response = self._auth
+        if request.correlation_id is None or request.correlation_id != first.correlation_id:
+            raise Refusal(
+                Code.INVALID_MESSAGE,
+                "ALREADY_AUTHENTICATED",
+                "This connection is authenticated already.",
+            )
+        if request.payload != first.payload:
+            raise Refusal(
+                Code.INVALID_MESSAGE, "REQUEST_ID_REUSED", "The correlationId has been used before."
+            )
+        return reply(ordinal, request, response)
+
+    def _join_effect(self, ordinal: int, request: RoomJoin, admission: Admission) -> Join:
+        if request.payload.room_id != admission.room_id:
+            raise Refusal(Code.FORBIDDEN, "WRONG_ROOM", "The token is for another room.")
+        is_repeat = (
+            self._join is not None
+            and request.correlation_id is not None
+            and request.correlation_id == self._join.correlation_id
+        )
+        # The worker answers a repeat with its stored reply.
+        if self.phase is Phase.JOINED and not is_repeat:
+            raise Refusal(Code.INVALID_MESSAGE, "ALREADY_JOINED", "The room is joined already.")
+        return Join(
+            ordinal=ordinal,
+            room_id=admission.room_id,
+            session_id=self._session_id,
+            peer_id=self._peer_id,
+            admission=admission,
+            request=request,
+            request_id=self._request_id(ordinal, request),
+        )
+
+    def _call(self, ordinal: int, request: WorkerRequest) -> Call:
+        return Call(ordinal, request, self._request_id(ordinal, request))
+
+    def _request_id(self, ordinal: int, request: AnyRequest) -> str:
+        if request.correlation_id is None:
+            # Another separator, so that no correlation id can name it.
+            return f"{self._session_id}:{ordinal}"
+        return f"{self._session_id}/{request.correlation_id}"
+
+    # Results.
+
+    def _token_accepted(self, claims: Claims, now: float) -> list[Effect]:
+        ordinal, request = self._take_outstanding()
+        assert isinstance(request, AuthRequest)
+        if self.phase is Phase.CLOSED:
+            return []
+        try:
+            admission = admit(claims, request.payload)
+        except Refusal as refusal:
+            return [*self._not_admitted(ordinal, request, refusal), *self._advance(now)]
+        self._admission = admission
+        response = AuthResponse(
+            user_id=admission.user_id,
+            peer_id=self._peer_id,
+            role=admission.role.value,
+            heartbeat_interval_ms=self._limits.heartbeat_interval_ms,
+        )
+        self._auth = (request, response)
+        self.phase = Phase.AUTHENTICATED
+        return [reply(ordinal, request, response), *self._advance(now)]
+
+    def _not_admitted(self, ordinal: int, request: AuthRequest, refusal: Refusal) -> list[Effect]:
+        effects: list[Effect] = [error(ordinal, request, refusal)]
+        code = {
+            Code.UNAUTHORIZED: CloseCode.UNAUTHENTICATED,
+            Code.FORBIDDEN: CloseCode.FORBIDDEN,
+        }.get(refusal.code)
+        if code is not None:
+            self.phase = Phase.CLOSED
+            effects.append(Close(code, refusal.reason))
+        return effects
+
+    def _answered(self, answer: Answer, now: float) -> list[Effect]:
+        assert self._outstanding is not None
+        request = self._outstanding[1]
+        if isinstance(request, RoomJoin):
+            self._is_seated = True
+        if isinstance(request, RoomLeave):
+            self._is_seated = False
+        if self.phase is Phase.CLOSED:
+            return self._settled_after_close()
+        if isinstance(request, RoomJoin) and answer.position and not self._order.is_started:
+            self._order.start(answer.position)
+            self._join = request
+            self.phase = Phase.JOINED
+        self._answer = (answer, now + self._limits.event_wait_s)
+        return self._settle(now)
+
+    def _settle(self, now: float) -> list[Effect]:
+        """Write the reply if the events before it are here; they come first."""
+        if self._answer is None:
+            return []
+        position = self._answer[0].position
+        effects: list[Effect] = []
+        if position is not None:
+            if not self._order.reaches(position):
+                return []
+            effects += events(self._order.release(upto=position.seq))
+        payload, self._answer = self._answer[0].payload, None
+        ordinal, request = self._take_outstanding()
+        effects.append(reply(ordinal, request, payload))
+        effects += events(self._order.release())
+        if isinstance(request, RoomLeave):
+            self.phase = Phase.CLOSED
+            return [*effects, Close(CloseCode.NORMAL, "left")]
+        return effects + self._advance(now)
+
+    def _refused(self, refusal: Refusal, now: float) -> list[Effect]:
+        if self.phase is Phase.CLOSED:
+            return self._settled_after_close()
+        ordinal, request = self._take_outstanding()
+        if isinstance(request, AuthRequest):
+            return [*self._not_admitted(ordinal, request, refusal), *self._advance(now)]
+        if not self._order.is_started:
+            self._order.reset()
+        effects = events(self._order.release())
+        effects.append(error(ordinal, request, refusal))
+        return effects + self._advance(now)
+
+    # What the worker says unasked.
+
+    def _event_arrived(self, event: Event, now: float) -> list[Effect]:
+        if self.phase is Phase.CLOSED:
+            return []
+        self._order.arrived(event)
+        if self._answer is not None:
+            return self._settle(now)
+        if self._outstanding is not None:
+            # The reply says which of the held events come before it.
+            if self._order.held > self._limits.held_events:
+                return self._end(farewell.OVERLOADED)
+            return []
+        return events(self._order.release())
+
+    def _ended(self, reason: str) -> list[Effect]:
+        self._is_seated = False
+        if self.phase is Phase.CLOSED:
+            return []
+        if self._outstanding is not None and isinstance(self._outstanding[1], RoomLeave):
+            # The reply to the leave closes the connection.
+            return []
+        return [*events(self._order.release()), *self._end(farewell.of_ended_session(reason))]
+
+    # Ends.
+
+    def _deadline_reached(self, now: float) -> list[Effect]:
+        deadline = self.deadline
+        if deadline is None or now < deadline:
+            return []
+        if self.phase is Phase.CONNECTED:
+            self.phase = Phase.CLOSED
+            return [Close(CloseCode.UNAUTHENTICATED, "no auth:request in time")]
+        raise LogBroken
+
+    def _end(self, words: farewell.Farewell) -> list[Effect]:
+        if self.phase is Phase.CLOSED:
+            return []
+        self.phase = Phase.CLOSED
+        effects: list[Effect] = [Close(words.code, words.reason)]
+        if words.closing is not None:
+            effects.insert(0, Send(Outbound(words.closing)))
+        return effects
+
+    def _socket_closed(self) -> list[Effect]:
+        self.phase = Phase.CLOSED
+        self._is_gone = True
+        for ordinal, request in self._waiting:
+            if isinstance(request, RoomLeave):
+                self._last_wish = (ordinal, request)
+        self._waiting.clear()
+        if self._outstanding is not None and self._answer is None:
+            # A call under way may still give the session a seat, or take it.
+            return []
+        self._outstanding = None
+        return self._depart()
+
+    def _settled_after_close(self) -> list[Effect]:
+        self._outstanding = None
+        return self._depart() if self._is_gone else []
+
+    def _depart(self) -> list[Effect]:
+        if not self._is_seated:
+            return []
+        if self._last_wish is not None:
+            (ordinal, request), self._last_wish = self._last_wish, None
+            self._outstanding = (ordinal, request)
+            return [self._call(ordinal, request)]
+        self._is_seated = False
+        return [Detach()]
+
+    def _take_outstanding(self) -> tuple[int, AnyRequest]:
+        assert self._outstanding is not None
+        taken, self._outstanding = self._outstanding, None
+        return taken

@@ -1,0 +1,290 @@
+"""One client: performs what its session decides, and tells it what happens."""
+
+import asyncio
+import contextvars
+import itertools
+import time
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from services.common.errors import Refusal
+from services.common.ids import PeerId, SessionId
+from services.common.log import bound, get_logger
+from services.gateway.core.close_code import CloseCode
+from services.gateway.core.effect import (
+    Answer,
+    Answered,
+    AnswerPing,
+    Call,
+    Close,
+    DeadlineReached,
+    Detach,
+    Draining,
+    Effect,
+    Input,
+    Join,
+    Received,
+    Refused,
+    Send,
+    SocketClosed,
+    TokenAccepted,
+    VerifyToken,
+)
+from services.gateway.core.limit import Limits
+from services.gateway.core.message.connection import ErrorReply, Pong
+from services.gateway.core.message.envelope import encode
+from services.gateway.core.message.request import BINARY_FRAME, parse
+from services.gateway.core.port import Seat, Upstream
+from services.gateway.core.refusal import UNEXPECTED
+from services.gateway.core.session import Session
+from services.gateway.edge.heartbeat import HeartbeatTimes, beat
+from services.gateway.edge.outbox import Outbox, OutboxLimits
+from services.gateway.edge.span import Spans
+from services.gateway.edge.token import TokenVerifier
+
+log = get_logger("gateway.edge")
+
+# Sent every few seconds by every client.
+QUIET_TYPES = frozenset({"ping", "pong"})
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeConfig:
+    """Bounds of every connection."""
+
+    limits: Limits = field(default_factory=Limits)
+    outbox: OutboxLimits = field(default_factory=OutboxLimits)
+    heartbeat: HeartbeatTimes = field(default_factory=HeartbeatTimes)
+    max_message_bytes: int = 64 * 1024
+    max_connections: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Names of a new connection, drawn at random by its owner."""
+
+    session_id: SessionId
+    peer_id: PeerId
+
+
+class Connection:
+    """
+    A socket with its session. `run` returns when the client is gone and all of it is settled.
+
+    Everything happens on the event loop in `feed`, one input at a time; only calls to the worker
+    and writing wait, in tasks of their own.
+    """
+
+    def __init__(
+        self,
+        socket: ServerConnection,
+        identity: Identity,
+        config: EdgeConfig,
+        verifier: TokenVerifier,
+        upstream: Upstream,
+    ) -> None:
+        self._socket = socket
+        self._loop = asyncio.get_running_loop()
+        self._session = Session(
+            session_id=identity.session_id,
+            peer_id=identity.peer_id,
+            limits=config.limits,
+            now=self._loop.time(),
+        )
+        self._identity = identity
+        self._verifier = verifier
+        self._upstream = upstream
+        self._heartbeat = config.heartbeat
+        self._outbox = Outbox(socket, config.outbox)
+        self._spans = Spans()
+        self._ordinals = itertools.count(1)
+        self._seat: Seat | None = None
+        self._calls: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        # The session cannot be relied on to give its seat back.
+        self._has_failed = False
+
+    async def run(self) -> None:
+        """Serve the client. Never raises for what the client or a worker does."""
+        with self._named():
+            log.info("gateway.connection.opened")
+            writer = asyncio.create_task(self._outbox.run())
+            heart = asyncio.create_task(beat(self._socket, self._heartbeat, self._heart_lost))
+            self._arm()
+            try:
+                await self._read()
+            finally:
+                self.feed(SocketClosed())
+                heart.cancel()
+                writer.cancel()
+                await self._settle()
+                log.info(
+                    "gateway.connection.closed",
+                    code=int(self._socket.close_code or CloseCode.ABNORMAL),
+                    reason=self._socket.close_reason,
+                )
+
+    def drain(self, after_ms: int) -> None:
+        """Tell the client to come back elsewhere, and close."""
+        self.feed(Draining(after_ms))
+
+    def feed(self, event: Input) -> None:
+        """Tell the session something and do what it wants. Never raises."""
+        # A worker's news comes from its watch, which is no session's.
+        with self._named():
+            try:
+                for effect in self._session.handle(event, self._loop.time()):
+                    self._perform(effect)
+                self._arm()
+            except Exception:
+                # Costs this connection, and nothing of another.
+                log.exception("gateway.session.failed")
+                self._has_failed = True
+                self._outbox.close(CloseCode.INTERNAL_ERROR, "internal error")
+
+    def _named(self) -> AbstractContextManager[None]:
+        return bound(session_id=self._identity.session_id, peer_id=self._identity.peer_id)
+
+    async def _read(self) -> None:
+        with suppress(ConnectionClosed):
+            async for frame in self._socket:
+                self._receive(frame)
+
+    def _receive(self, frame: str | bytes) -> None:
+        ordinal = next(self._ordinals)
+        message = parse(frame) if isinstance(frame, str) else BINARY_FRAME
+        self._spans.begin(ordinal, message)
+        with bound(correlation_id=message.correlation_id):
+            write = log.debug if message.type in QUIET_TYPES else log.info
+            write("gateway.message.received", type=message.type, characters=len(frame))
+            self.feed(Received(ordinal, message))
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._send(effect)
+            case Close(code=code, reason=reason):
+                self._outbox.close(code, reason)
+            case VerifyToken():
+                self._verify(effect)
+            case AnswerPing(ordinal=ordinal, request=request):
+                pong = Pong(
+                    echo=request.payload,
+                    server_time=_now_ms(),
+                    worker_age_ms=self._seat.worker_age_ms() if self._seat else None,
+                )
+                self._later(Answered(ordinal, Answer(pong)))
+            case Join():
+                self._start(self._join(effect), effect.ordinal, effect.request.correlation_id)
+            case Call(request=request):
+                self._start(self._call(effect), effect.ordinal, request.correlation_id)
+            case Detach():
+                self._start(self._detach(), None, None)
+            case _:
+                assert_never(effect)
+
+    def _send(self, effect: Send) -> None:
+        message = effect.message
+        write = log.debug if message.type in QUIET_TYPES else log.info
+        facts: dict[str, object] = {"type": message.type}
+        if message.seq is not None:
+            facts["seq"] = message.seq
+        if isinstance(message.payload, ErrorReply):
+            facts["code"] = message.payload.code
+            facts["reason"] = (message.payload.details or {}).get("reason")
+        with bound(correlation_id=message.correlation_id):
+            write("gateway.message.sent", **facts)
+        self._outbox.put(encode(message, _now_ms()))
+        if effect.answers is not None:
+            self._spans.end(effect.answers, message)
+
+    def _verify(self, effect: VerifyToken) -> None:
+        try:
+            outcome: Input = TokenAccepted(effect.ordinal, self._verifier.verify(effect.token))
+        except Refusal as refusal:
+            outcome = Refused(effect.ordinal, refusal)
+        self._later(outcome)
+
+    def _later(self, event: Input) -> None:
+        # Not from inside `handle`'s effects: those that follow must be performed first.
+        self._start(self._tell(event), None, None)
+
+    async def _tell(self, event: Input) -> None:
+        self.feed(event)
+
+    def _start(
+        self, work: Coroutine[Any, Any, None], ordinal: int | None, correlation_id: str | None
+    ) -> None:
+        with self._spans.current(ordinal), bound(correlation_id=correlation_id):
+            context = contextvars.copy_context()
+        task = self._loop.create_task(work, context=context)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def _join(self, effect: Join) -> None:
+        try:
+            if self._seat is None:
+                self._seat, answer = await self._upstream.join(effect, self.feed)
+                log.info("gateway.session.joined", room_id=effect.room_id)
+            else:
+                answer = await self._seat.join_again(effect)
+        except Exception as error:
+            self.feed(Refused(effect.ordinal, _refusal_of(error)))
+            return
+        self.feed(Answered(effect.ordinal, answer))
+
+    async def _call(self, effect: Call) -> None:
+        assert self._seat is not None
+        try:
+            answer = await self._seat.call(effect.request, effect.request_id)
+        except Exception as error:
+            self.feed(Refused(effect.ordinal, _refusal_of(error)))
+            return
+        self.feed(Answered(effect.ordinal, answer))
+
+    async def _detach(self) -> None:
+        assert self._seat is not None
+        try:
+            await self._seat.detach()
+        except Refusal as refusal:
+            # The worker detaches the session itself when the watch ends.
+            log.warning("gateway.session.not_detached", reason=refusal.reason)
+
+    async def _settle(self) -> None:
+        """Wait for the calls under way, which are bounded in time, and free everything."""
+        while self._calls:
+            await asyncio.wait(self._calls)
+        if self._seat is not None:
+            if self._has_failed:
+                await self._detach()
+            self._seat.release()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._spans.end_all()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._session.deadline
+        if deadline is not None:
+            self._timer = self._loop.call_at(deadline, self.feed, DeadlineReached())
+
+    def _heart_lost(self) -> None:
+        self._outbox.close(CloseCode.HEARTBEAT_LOST, "heartbeat lost")
+
+
+def _refusal_of(error: Exception) -> Refusal:
+    if isinstance(error, Refusal):
+        return error
+    log.error("gateway.call.failed", exc_info=error)
+    return UNEXPECTED
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,86 @@
+"""What is written to one client: a bounded queue and the one task that empties it."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
+
+from services.gateway.core.close_code import CloseCode
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLimits:
+    messages: int = 512
+    bytes: int = 1024 * 1024
+    # How long a client may take to read what was sent before a close.
+    flush_s: float = 5.0
+
+
+class Outbox:
+    """Frames for one socket, in order. Its `run` is the socket's only writer."""
+
+    def __init__(self, socket: ServerConnection, limits: OutboxLimits) -> None:
+        self._socket = socket
+        self._limits = limits
+        self._frames: deque[bytes] = deque()
+        self._bytes = 0
+        self._closing: tuple[CloseCode, str] | None = None
+        self._wake = asyncio.Event()
+        self._flush_timer: asyncio.TimerHandle | None = None
+
+    def put(self, frame: bytes) -> bool:
+        """Queue a frame. False where the client reads too slowly: the socket is then closed."""
+        if self._closing is not None:
+            return True
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        self._wake.set()
+        # One frame alone may be larger: the state of a full room says nothing about its reader.
+        is_within_bytes = self._bytes <= self._limits.bytes or len(self._frames) == 1
+        if len(self._frames) <= self._limits.messages and is_within_bytes:
+            return True
+        self._frames.clear()
+        self.close(CloseCode.OVERLOADED, "too slow a reader")
+        return False
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Close after the frames that are queued. Only the first close counts."""
+        if self._closing is not None:
+            return
+        self._closing = (code, reason)
+        self._wake.set()
+        # The writer may hang in a frame that the client does not read.
+        loop = asyncio.get_running_loop()
+        self._flush_timer = loop.call_later(self._limits.flush_s, self._give_up)
+
+    async def run(self) -> None:
+        """Write until the socket closes."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._write_all()
+                if self._closing is not None:
+                    code, reason = self._closing
+                    await self._socket.close(code, reason)
+                    return
+        except ConnectionClosed:
+            return
+        finally:
+            if self._flush_timer is not None:
+                self._flush_timer.cancel()
+
+    async def _write_all(self) -> None:
+        while self._frames:
+            frame = self._frames.popleft()
+            self._bytes -= len(frame)
+            await self._socket.send(frame, text=True)
+
+    def _give_up(self) -> None:
+        # A close frame behind unread bytes would not arrive either.
+        self._frames.clear()
+        if self._socket.state is not State.CLOSED:
+            self._socket.transport.abort()

@@ -1,0 +1,117 @@
+"""The WebSocket server: accepts browsers and owns their connections."""
+
+import logging
+import random
+import secrets
+import ssl
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode as StandardCode
+from websockets.server import ServerProtocol
+
+from services.common.ids import PeerId, SessionId
+from services.gateway.core.close_code import CloseCode
+from services.gateway.core.port import Upstream
+from services.gateway.edge.connection import Connection, EdgeConfig, Identity
+from services.gateway.edge.http import HttpFront
+from services.gateway.edge.static import StaticFiles
+from services.gateway.edge.token import TokenVerifier
+
+# Frames that wait for a connection that is busy; beyond, TCP holds the client back.
+MAX_QUEUED_FRAMES = 16
+HANDSHAKE_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 5.0
+
+
+class SignalingSocket(ServerConnection):
+    """Says the protocol's own close code where the library would say the standard one."""
+
+    def __init__(self, protocol: ServerProtocol, *args: Any, **settings: Any) -> None:
+        super().__init__(protocol, *args, **settings)
+        fail = protocol.fail
+
+        def fail_by_protocol(code: StandardCode | int, reason: str = "") -> None:
+            if code == StandardCode.MESSAGE_TOO_BIG:
+                fail(CloseCode.TOO_LARGE, "message too large")
+            else:
+                fail(code, reason)
+
+        # The protocol object fails a connection through this public method only.
+        setattr(protocol, "fail", fail_by_protocol)  # noqa: B010 - mypy refuses the assignment
+
+
+class EdgeServer:
+    """Faces browsers. `start`, then `stop`, which sends everyone away first."""
+
+    def __init__(
+        self,
+        config: EdgeConfig,
+        verifier: TokenVerifier,
+        upstream: Upstream,
+        files: StaticFiles,
+    ) -> None:
+        self._config = config
+        self._verifier = verifier
+        self._upstream = upstream
+        self._connections: set[Connection] = set()
+        self._http = HttpFront(files, lambda: upstream.is_ready, self._has_room)
+        self._server: Server | None = None
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        """Listen. Raises OSError where the port is not to be had."""
+        self._server = await serve(
+            self._serve,
+            host,
+            port,
+            ssl=tls,
+            create_connection=SignalingSocket,
+            process_request=self._http.answer,
+            server_header=None,
+            # Compression costs tens of kilobytes a connection, for messages of a few hundred bytes.
+            compression=None,
+            max_size=self._config.max_message_bytes,
+            max_queue=MAX_QUEUED_FRAMES,
+            open_timeout=HANDSHAKE_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            # The heartbeat is ours, because its close code is.
+            ping_interval=None,
+            logger=_quiet_logger(),
+        )
+
+    @property
+    def port(self) -> int:
+        """The port listened on, once started."""
+        assert self._server is not None
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    async def stop(self, spread_ms: int) -> None:
+        """Tell every client to come back within `spread_ms`, close, wait until all is settled."""
+        if self._server is None:
+            return
+        # New connections first, so that nobody slips in behind the farewell.
+        self._server.close(close_connections=False)
+        for connection in list(self._connections):
+            connection.drain(after_ms=random.randint(0, spread_ms))
+        await self._server.wait_closed()
+
+    def _has_room(self) -> bool:
+        return len(self._connections) < self._config.max_connections
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        identity = Identity(
+            SessionId(f"s-{secrets.token_hex(12)}"), PeerId(f"p-{secrets.token_hex(8)}")
+        )
+        connection = Connection(socket, identity, self._config, self._verifier, self._upstream)
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+
+
+def _quiet_logger() -> logging.Logger:
+    # The library logs a stack trace for every scanner that does not finish its handshake.
+    logger = logging.getLogger("services.gateway.websockets")
+    logger.setLevel(logging.CRITICAL)
+    return logger

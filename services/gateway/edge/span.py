@@ -1,0 +1,56 @@
+"""A span for every message of a client, from its arrival to its answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind
+
+from services.common.telemetry import context_from_traceparent, tracer
+from services.gateway.core.message.connection import ErrorReply
+from services.gateway.core.message.envelope import Outbound
+from services.gateway.core.message.request import AnyRequest, Rejection
+
+_tracer = tracer("services.gateway")
+
+
+class Spans:
+    """The spans of one connection's messages under way, by ordinal."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Span] = {}
+
+    def begin(self, ordinal: int, message: AnyRequest | Rejection) -> None:
+        """A message has arrived. Its traceparent is the client's and counts only if well-formed."""
+        traceparent = None if isinstance(message, Rejection) else message.traceparent
+        self._open[ordinal] = _tracer.start_span(
+            f"signaling {message.type or 'unknown'}",
+            context=context_from_traceparent(traceparent if isinstance(traceparent, str) else None),
+            kind=SpanKind.SERVER,
+            attributes={"invigil.correlation_id": message.correlation_id or ""},
+        )
+
+    @contextmanager
+    def current(self, ordinal: int | None) -> Iterator[None]:
+        """Make a message's span the current one."""
+        span = self._open.get(ordinal) if ordinal is not None else None
+        if span is None:
+            yield
+            return
+        with trace.use_span(span, end_on_exit=False):
+            yield
+
+    def end(self, ordinal: int, answer: Outbound) -> None:
+        """The message has been answered."""
+        span = self._open.pop(ordinal, None)
+        if span is None:
+            return
+        if isinstance(answer.payload, ErrorReply):
+            span.set_attribute("error.type", answer.payload.code)
+        span.end()
+
+    def end_all(self) -> None:
+        """The connection is over; what is not answered never will be."""
+        for span in self._open.values():
+            span.end()
+        self._open.clear()

@@ -1,0 +1,55 @@
+"""Events of a session, from protobuf to the browser's messages."""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.common.ids import Epoch
+from services.gateway.core.message import media, room, transport
+from services.gateway.core.message.envelope import Payload
+from services.gateway.core.order import Event, Position
+from services.gateway.upstream.room import opaque_from_json, participant_from_pb
+from services.gateway.upstream.rtp import KIND_FROM_PB
+from services.pb.invigil.sfu.v1 import event_pb2
+
+
+def event_from_pb(message: event_pb2.SessionEvent) -> Event | None:
+    """None for an event that this gateway does not know: a newer worker's."""
+    kind = message.WhichOneof("event")
+    if kind is None:
+        return None
+    position = Position(Epoch(message.epoch), message.seq) if message.seq else None
+    return Event(PAYLOAD[kind](getattr(message, kind)), position, message.traceparent)
+
+
+def _producer_new(message: event_pb2.ProducerNew) -> Payload:
+    return media.ProducerNew(
+        producer_id=message.producer_id,
+        peer_id=message.peer_id,
+        kind=KIND_FROM_PB[message.kind],
+        paused=message.paused,
+        app_data=opaque_from_json(message.app_data_json),
+    )
+
+
+# By the name of the field in SessionEvent.event.
+PAYLOAD: dict[str, Callable[[Any], Payload]] = {
+    "participant_joined": lambda message: room.ParticipantJoined(
+        participant=participant_from_pb(message.participant)
+    ),
+    "participant_updated": lambda message: room.ParticipantUpdated(
+        participant=participant_from_pb(message.participant)
+    ),
+    "participant_left": lambda message: room.ParticipantLeft(
+        peer_id=message.peer_id, reason=message.reason
+    ),
+    "producer_new": _producer_new,
+    "producer_paused": lambda message: media.ProducerPaused(producer_id=message.producer_id),
+    "producer_resumed": lambda message: media.ProducerResumed(producer_id=message.producer_id),
+    "producer_closed": lambda message: media.ProducerClosed(producer_id=message.producer_id),
+    "consumer_paused": lambda message: media.ConsumerPaused(consumer_id=message.consumer_id),
+    "consumer_resumed": lambda message: media.ConsumerResumed(consumer_id=message.consumer_id),
+    "consumer_closed": lambda message: media.ConsumerClosed(consumer_id=message.consumer_id),
+    "transport_closed": lambda message: transport.TransportClosed(
+        transport_id=message.transport_id, reason=message.reason
+    ),
+}

@@ -1,0 +1,234 @@
+"""One worker as this gateway reaches it: its calls, and its Watch stream while it lives."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from services.common.errors import Code, Refusal
+from services.common.ids import GatewayId, SessionId, WatchId
+from services.common.log import get_logger
+from services.common.rpc.interceptor import client_interceptors
+from services.common.rpc.size import MAX_REPLY_BYTES, MAX_REQUEST_BYTES
+from services.common.rpc.status import refusal_of
+from services.gateway.core.effect import EventArrived, SessionEnded, WorkerLost
+from services.gateway.core.port import News
+from services.gateway.upstream.event import event_from_pb
+from services.pb.invigil.sfu.v1 import event_pb2
+from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
+from services.pb.invigil.sfu.v1.sfu_service_pb2_grpc import SfuServiceStub
+
+# The worker allows pings this often; half-open connections show within 25 s, silent ones earlier by
+# the missing heartbeat.
+CHANNEL_OPTIONS = [
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # By default gRPC waits up to two minutes before it tries a worker again.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_receive_message_length", MAX_REPLY_BYTES),
+    ("grpc.max_send_message_length", MAX_REQUEST_BYTES),
+    # A proxy of the environment is for the outside world.
+    ("grpc.enable_http_proxy", 0),
+]
+
+FIRST_RETRY_S = 0.1
+LAST_RETRY_S = 2.0
+
+_log = get_logger("gateway.upstream")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long this gateway waits for a worker, in seconds."""
+
+    # The worker's heartbeat comes once a second.
+    silence_s: float = 3.0
+    call_s: float = 5.0
+    describe_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One life of the stream. `worker_epoch` names the run of the worker's process."""
+
+    watch_id: WatchId
+    worker_id: str
+    worker_epoch: str
+
+
+class Link:
+    """
+    A worker, reached at `address` for the life of the gateway.
+
+    The owner runs `run` as a task and closes the link after it. Sessions are told the worker's news
+    through `tell`, synchronously and in order, until they are forgotten or the watch ends.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        gateway_id: GatewayId,
+        patience: Patience,
+        on_described: Callable[["Link", pb.DescribeResponse], None],
+    ) -> None:
+        self.address = address
+        self.patience = patience
+        self._gateway_id = gateway_id
+        self._on_described = on_described
+        self._channel = grpc.aio.insecure_channel(
+            address, options=CHANNEL_OPTIONS, interceptors=client_interceptors()
+        )
+        self._stub = SfuServiceStub(self._channel)
+        self._watch: Watch | None = None
+        self._is_draining = False
+        self._tell: dict[SessionId, Callable[[News], None]] = {}
+        self._heard_at = 0.0
+
+    @property
+    def watch(self) -> Watch | None:
+        """The live stream; None while the worker cannot be trusted."""
+        return self._watch
+
+    @property
+    def takes_rooms(self) -> bool:
+        """Whether a new room may go to this worker."""
+        return self._watch is not None and not self._is_draining
+
+    def heard_ms_ago(self) -> int:
+        """Milliseconds since the worker's last message."""
+        return max(0, round((asyncio.get_running_loop().time() - self._heard_at) * 1000))
+
+    def attach(self, session_id: SessionId, tell: Callable[[News], None]) -> None:
+        """Tell this session's news from now on."""
+        self._tell[session_id] = tell
+
+    def forget(self, session_id: SessionId) -> None:
+        """Tell nothing more to this session."""
+        self._tell.pop(session_id, None)
+
+    async def call(self, method: str, message: Any, timeout_s: float | None = None) -> Any:
+        """A unary call of the worker's service. Raises Refusal; bounded in time."""
+        try:
+            return await getattr(self._stub, method)(
+                message, timeout=timeout_s or self.patience.call_s
+            )
+        except grpc.aio.AioRpcError as error:
+            raise refusal_of(error) from error
+
+    async def describe(self) -> pb.DescribeResponse:
+        """What the worker holds. Raises Refusal where it cannot be reached in a second."""
+        response: pb.DescribeResponse = await self.call(
+            "Describe", pb.DescribeRequest(), self.patience.describe_s
+        )
+        self._is_draining = response.draining
+        self._on_described(self, response)
+        return response
+
+    async def run(self) -> None:
+        """Keep a watch on the worker, for ever."""
+        retry_s = FIRST_RETRY_S
+        while True:
+            if await self._watch_once():
+                retry_s = FIRST_RETRY_S
+            await asyncio.sleep(retry_s * random.uniform(0.5, 1.5))
+            retry_s = min(LAST_RETRY_S, retry_s * 2)
+
+    async def close(self) -> None:
+        """Free the channel."""
+        await self._channel.close()
+
+    async def _watch_once(self) -> bool:
+        """One life of the stream; whether it was live."""
+        was_live = False
+        stream = self._stub.Watch(pb.WatchRequest(gateway_id=self._gateway_id))
+        try:
+            started = await self._read(stream)
+            if started.WhichOneof("message") != "started":
+                raise Refusal(Code.INTERNAL, "BAD_STREAM", "The watch did not begin as it should.")
+            await self._begin(started.started)
+            was_live = True
+            while True:
+                self._take(await self._read(stream))
+        except (grpc.aio.AioRpcError, Refusal, TimeoutError, EndOfStream) as error:
+            _log.warning(
+                "gateway.watch.lost" if was_live else "gateway.watch.failed",
+                worker=self.address,
+                problem=_problem(error),
+            )
+        except Exception:
+            _log.exception("gateway.watch.broken", worker=self.address)
+        finally:
+            stream.cancel()
+            self._end()
+        return was_live
+
+    async def _read(self, stream: Any) -> pb.WatchResponse:
+        async with asyncio.timeout(self.patience.silence_s):
+            message = await stream.read()
+        if not isinstance(message, pb.WatchResponse):
+            raise EndOfStream
+        self._heard_at = asyncio.get_running_loop().time()
+        return message
+
+    async def _begin(self, started: pb.WatchStarted) -> None:
+        # The rooms that the worker has must be known before anyone is sent elsewhere with them.
+        await self.describe()
+        self._watch = Watch(WatchId(started.watch_id), started.worker_id, started.worker_epoch)
+        _log.info("gateway.watch.live", worker=self.address, worker_id=started.worker_id)
+
+    def _take(self, message: pb.WatchResponse) -> None:
+        match message.WhichOneof("message"):
+            case "event":
+                self._take_event(message.event)
+            case "ended":
+                session_id = SessionId(message.ended.session_id)
+                self._news(session_id, SessionEnded(message.ended.reason))
+                self.forget(session_id)
+            case _:
+                pass
+
+    def _take_event(self, message: event_pb2.SessionEvent) -> None:
+        try:
+            event = event_from_pb(message)
+        except (KeyError, ValueError):
+            # The session notices the gap at its next event.
+            _log.exception("gateway.event.not_understood", session_id=message.session_id)
+            return
+        if event is not None:
+            self._news(SessionId(message.session_id), EventArrived(event))
+
+    def _news(self, session_id: SessionId, news: News) -> None:
+        tell = self._tell.get(session_id)
+        if tell is None:
+            return
+        try:
+            tell(news)
+        except Exception:
+            # One session's fault must not cost the others their stream.
+            _log.exception("gateway.session.failed", session_id=session_id)
+            self.forget(session_id)
+
+    def _end(self) -> None:
+        self._watch = None
+        for session_id in list(self._tell):
+            self._news(session_id, WorkerLost())
+        self._tell.clear()
+
+
+class EndOfStream(Exception):
+    """The worker ended the watch."""
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return error.code().name
+    if isinstance(error, Refusal):
+        return error.reason
+    return type(error).__name__

@@ -1,0 +1,52 @@
+"""Every message is logged with its correlation id, and no line holds a secret."""
+
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from services.common.log import configure_logging
+from tests.support.gateway import RunningGateway, joined
+
+PASSWORD = "p4ssw0rd-of-ice"
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    before = structlog.get_config()
+    stream = io.StringIO()
+    configure_logging("gateway", "debug", stream)
+    yield stream
+    structlog.configure(**before)
+
+
+async def test_messages_in_and_out_are_logged_with_their_correlation_id(
+    lines: io.StringIO, gateway: RunningGateway
+) -> None:
+    async with joined(gateway, "candidate", "Ada") as ada:
+        created = await ada.ask(
+            "transport:create", {"direction": "send"}, correlationId="look-for-me"
+        )
+        await ada.request("ping", {"note": PASSWORD})
+
+    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    named = [line for line in logged if line.get("correlation_id") == "look-for-me"]
+    assert {line["event"] for line in named} >= {
+        "gateway.message.received",
+        "gateway.message.sent",
+        # The worker's line of the same call: the id has crossed the wire.
+        "rpc.answered",
+    }
+    assert {line["peer_id"] for line in named if "peer_id" in line} == {ada.peer_id}
+    text = lines.getvalue()
+    for secret in (
+        created["iceParameters"]["password"],
+        created["dtlsParameters"]["fingerprints"][0]["value"],
+        PASSWORD,
+        "eyJ",
+    ):
+        assert secret not in text
+    ping = next(line for line in logged if line.get("type") == "ping")
+    assert ping["level"] == "debug"

@@ -1,0 +1,70 @@
+from services.gateway.core.order import Position
+from services.gateway.upstream.event import PAYLOAD, event_from_pb
+from services.pb.invigil.sfu.v1 import event_pb2, room_pb2, rtp_pb2
+
+PARTICIPANT = room_pb2.Participant(
+    peer_id="p-2",
+    user_id="bo",
+    display_name="Bo",
+    role=room_pb2.ROLE_PROCTOR,
+    connection=room_pb2.CONNECTION_LOST,
+    app_data_json='{"seat": 4}',
+    producers=[room_pb2.Producer(producer_id="p-2.1", kind=rtp_pb2.MEDIA_KIND_AUDIO, paused=True)],
+)
+
+
+def test_every_event_of_the_worker_has_a_message() -> None:
+    fields = event_pb2.SessionEvent.DESCRIPTOR.oneofs_by_name["event"].fields
+
+    assert {field.name for field in fields} == set(PAYLOAD)
+
+
+def test_participant_is_written_as_the_protocol_says() -> None:
+    joined = event_pb2.ParticipantJoined(participant=PARTICIPANT)
+
+    event = event_from_pb(
+        event_pb2.SessionEvent(session_id="s", epoch="e", seq=3, participant_joined=joined)
+    )
+
+    assert event is not None
+    assert event.position == Position(event.position.epoch, 3)  # type: ignore[union-attr]
+    assert event.payload.type == "participant:joined"
+    assert event.payload.model_dump(by_alias=True, exclude_none=True) == {
+        "participant": {
+            "peerId": "p-2",
+            "userId": "bo",
+            "displayName": "Bo",
+            "role": "proctor",
+            "connection": "lost",
+            "appData": {"seat": 4},
+            "producers": [{"producerId": "p-2.1", "kind": "audio", "paused": True, "appData": {}}],
+        }
+    }
+
+
+def test_latest_only_event_has_no_position() -> None:
+    event = event_from_pb(
+        event_pb2.SessionEvent(
+            session_id="s", producer_closed=event_pb2.ProducerClosed(producer_id="p-2.1")
+        )
+    )
+
+    assert event is not None
+    assert event.position is None
+
+
+def test_event_of_a_newer_worker_is_passed_over() -> None:
+    assert event_from_pb(event_pb2.SessionEvent(session_id="s", seq=1)) is None
+
+
+def test_transport_that_failed_says_why() -> None:
+    closed = event_pb2.TransportClosed(transport_id="t", reason="DTLS_FAILED")
+
+    event = event_from_pb(event_pb2.SessionEvent(session_id="s", seq=1, transport_closed=closed))
+
+    assert event is not None
+    assert event.payload.type == "transport:closed"
+    assert event.payload.model_dump(by_alias=True) == {
+        "transportId": "t",
+        "reason": "DTLS_FAILED",
+    }

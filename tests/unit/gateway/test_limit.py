@@ -1,0 +1,43 @@
+from services.gateway.core.limit import TokenBucket
+
+
+def test_burst_is_let_through_and_one_more_is_not() -> None:
+    bucket = TokenBucket(rate_per_s=50, burst=100, now=0.0)
+
+    assert all(bucket.take(0.0) for _ in range(100))
+    assert not bucket.take(0.0)
+
+
+def test_messages_at_the_rate_are_never_refused() -> None:
+    bucket = TokenBucket(rate_per_s=50, burst=1, now=0.0)
+
+    # A little slower than the limit, so that rounding decides nothing.
+    assert all(bucket.take(n * 0.0201) for n in range(1, 1000))
+
+
+def test_client_is_told_when_the_next_message_is_welcome() -> None:
+    bucket = TokenBucket(rate_per_s=50, burst=1, now=0.0)
+    bucket.take(0.0)
+    bucket.take(0.0)
+
+    assert bucket.retry_after_ms == 20
+    assert bucket.take(0.021)
+
+
+def test_refusals_add_up_until_the_client_has_paused_for_a_burst() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=2, now=0.0)
+    for _ in range(5):
+        bucket.take(0.0)
+    assert bucket.refused == 3
+
+    bucket.take(0.1)
+    assert bucket.refused == 3
+    bucket.take(1.0)
+    assert bucket.refused == 0
+
+
+def test_clock_that_stands_still_or_goes_back_gives_nothing() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=1, now=5.0)
+    bucket.take(5.0)
+
+    assert not bucket.take(4.0)
