@@ -1,0 +1,67 @@
+// Runs in every page before its own scripts: keeps what a test wants to ask about and can change
+// what a page says, as a hostile page would.
+(() => {
+  const probe = { connections: [], sockets: [], sent: [], received: [], tamper: [], firstFrames: {} };
+  window.__probe = probe;
+
+  const Connection = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Connection {
+    constructor(...options) {
+      super(...options);
+      probe.connections.push(this);
+    }
+  };
+
+  // Each entry of `tamper` is a function from a message to the one to send instead, or a promise
+  // of it. Only what is tampered with may be delayed, so that order holds for everything else.
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket {
+    constructor(...options) {
+      super(...options);
+      probe.sockets.push(this);
+      this.addEventListener("message", ({ data }) => {
+        probe.received.push({ atMs: performance.now(), text: data });
+      });
+    }
+    send(text) {
+      let message = JSON.parse(text);
+      for (const change of probe.tamper) message = change(message) ?? message;
+      const deliver = (changed) => {
+        if (this.readyState !== Socket.OPEN) return;
+        probe.sent.push({ atMs: performance.now(), text: JSON.stringify(changed) });
+        super.send(JSON.stringify(changed));
+      };
+      if (message instanceof Promise) void message.then(deliver);
+      else deliver(message);
+    }
+  };
+
+  // Statistics of everything that this page receives, one flat object a stream.
+  probe.inbound = async () => {
+    const found = [];
+    for (const connection of probe.connections) {
+      if (connection.connectionState === "closed") continue;
+      for (const entry of (await connection.getStats()).values()) {
+        if (entry.type !== "inbound-rtp") continue;
+        found.push({
+          track: entry.trackIdentifier,
+          kind: entry.kind,
+          packets: entry.packetsReceived ?? 0,
+          lost: entry.packetsLost ?? 0,
+          frames: entry.framesDecoded ?? 0,
+          width: entry.frameWidth ?? 0,
+          freezes: entry.freezeCount ?? 0,
+          freezeS: entry.totalFreezesDuration ?? 0,
+          audioEnergy: entry.totalAudioEnergy ?? 0,
+        });
+      }
+    }
+    return found;
+  };
+
+  // The same, of the tracks that a media element plays.
+  probe.inboundOf = async (element) => {
+    const tracks = new Set((element.srcObject?.getTracks() ?? []).map(({ id }) => id));
+    return (await probe.inbound()).filter(({ track }) => tracks.has(track));
+  };
+})();
