@@ -65,8 +65,10 @@ class App:
 
     async def stop(self) -> None:
         """Refuse new calls, end streams, say goodbye on every transport, join the engine."""
-        await self._server.stop(self._settings.stop_grace_ms / 1000)
-        await self._media.close()
+        try:
+            await self._server.stop(self._settings.stop_grace_ms / 1000)
+        finally:
+            await self._media.close()
 
 
 class _Relay:

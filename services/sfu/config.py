@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.common.setting import Settings
+from services.sfu.core.limit import MAX_PEERS_PER_ROOM
 
 
 class SfuSettings(Settings):
@@ -25,7 +26,7 @@ class SfuSettings(Settings):
     # How long the seat of a peer whose connection is gone is kept.
     grace_ms: int = Field(default=60_000, ge=0, le=3_600_000)
     # Peers in a room, observers included, where the token says nothing else.
-    max_participants: int = Field(default=200, ge=1, le=10_000)
+    max_participants: int = Field(default=200, ge=1, le=MAX_PEERS_PER_ROOM)
     log_level: str = Field(default="info", pattern="^(?i:debug|info|warning|error|critical)$")
     # How long running calls may take after SIGTERM.
     stop_grace_ms: int = Field(default=2_000, ge=0, le=60_000)

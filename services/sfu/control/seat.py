@@ -32,6 +32,15 @@ class Call:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is kept of a session that left: enough to answer a repeat of the request to leave."""
+
+    room_id: RoomId
+    key: bytes = field(repr=False)
+    replies: ReplyStore[Reply]
+
+
 @dataclass(eq=False, slots=True)
 class Seat:
     """A session as the gateway calls it. `room` decides, this remembers."""
@@ -50,6 +59,10 @@ class Seat:
     def session_id(self) -> SessionId:
         return self.session.session_id
 
+    @property
+    def room_id(self) -> RoomId:
+        return self.room.room_id
+
     def unbind(self) -> Watch | None:
         """Take the session off its stream; returns that stream."""
         watch, self.watch = self.watch, None
@@ -63,7 +76,7 @@ class SeatBook:
 
     def __init__(self) -> None:
         self._seats: dict[SessionId, Seat] = {}
-        self._left: OrderedDict[SessionId, Seat] = OrderedDict()
+        self._left: OrderedDict[SessionId, Left] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._seats)
@@ -86,22 +99,26 @@ class SeatBook:
 
     def remember_left(self, seat: Seat, request_id: str, digest: bytes, reply: Reply) -> None:
         """Keep the reply to the request that ended the session, and nothing else of it."""
-        seat.replies = ReplyStore()
-        seat.replies.keep(request_id, digest, reply)
-        self._left[seat.session_id] = seat
+        replies: ReplyStore[Reply] = ReplyStore()
+        # It is the only one here, so its size does not count.
+        replies.keep(request_id, digest, reply, 0)
+        self._left[seat.session_id] = Left(seat.room_id, seat.key, replies)
         while len(self._left) > MAX_LEFT:
             self._left.popitem(last=False)
 
-    def find(self, call: Call) -> Seat:
-        """The seat that a call names, taken or left. Raises Refusal NOT_FOUND or FORBIDDEN."""
-        seat = self._seats.get(call.session_id) or self._left.get(call.session_id)
-        if seat is None or seat.room.room_id != call.room_id:
+    def replies(self, call: Call) -> ReplyStore[Reply]:
+        """What the session of a call, be it there or left, was answered before.
+
+        Raises Refusal NOT_FOUND, or FORBIDDEN where the call has not the session's key.
+        """
+        found = self._seats.get(call.session_id) or self._left.get(call.session_id)
+        if found is None or found.room_id != call.room_id:
             raise no_such_session()
-        if not hmac.compare_digest(seat.key, call.session_key):
+        if not hmac.compare_digest(found.key, call.session_key):
             raise Refusal(
                 Code.FORBIDDEN, "BAD_SESSION_KEY", "The session belongs to another gateway."
             )
-        return seat
+        return found.replies
 
 
 def no_such_session() -> Refusal:

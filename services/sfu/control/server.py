@@ -7,21 +7,18 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.common.rpc.interceptor import server_interceptors
+from services.common.rpc.size import MAX_REPLY_BYTES, MAX_REQUEST_BYTES
 from services.pb.invigil.sfu.admin.v1 import admin_service_pb2, admin_service_pb2_grpc
 from services.pb.invigil.sfu.v1 import sfu_service_pb2, sfu_service_pb2_grpc
 from services.sfu.control.admin_service import AdminService
 from services.sfu.control.sfu_service import SfuService
 from services.sfu.control.worker import Worker
 
-MAX_REQUEST_BYTES = 1024 * 1024
-# A full room of peers that use all of their app data is 13 MiB for a proctor who joins.
-MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-
 OPTIONS = (
     # Otherwise a second process shares the port silently.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
-    ("grpc.max_send_message_length", MAX_RESPONSE_BYTES),
+    ("grpc.max_send_message_length", MAX_REPLY_BYTES),
     # Gateways ping every 20 s; by gRPC's default anything below 300 s ends the connection.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),

@@ -30,7 +30,12 @@ from services.sfu.control.performance import command
 from services.sfu.control.seat import Call, Reply, Seat, SeatBook, no_such_session
 from services.sfu.control.watch import Ended, News, Watch, WatchBook
 from services.sfu.core.effect import Effect, EndSession, TellOperator, TellSession
-from services.sfu.core.limit import check_id, check_name, check_request_id
+from services.sfu.core.limit import (
+    MAX_PEERS_PER_ROOM,
+    check_id,
+    check_name,
+    check_request_id,
+)
 from services.sfu.core.port import Media, TransportState
 from services.sfu.core.room import JoinRequest, Room, RoomConfig
 from services.sfu.core.visibility import Visibility
@@ -57,7 +62,7 @@ class WorkerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Who wants to join what. `max_peers` 0 means the worker's default."""
+    """Who wants to join what. `max_peers`: 0 means the worker's default; 1,000 are the most."""
 
     room_id: RoomId
     watch_id: WatchId
@@ -139,18 +144,18 @@ class Worker:
             seat = Seat(room, room.join(join.request), watch)
             self._enter(seat)
             reply = self._run(seat, lambda: answer(seat))
-            seat.replies.keep(join.request_id, digest, reply)
+            seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
             log.info("sfu.session.joined", peer_id=seat.peer_id, role=seat.session.role.value)
         return reply
 
     def act(self, call: Call, digest: bytes, action: Callable[[Seat], Answer]) -> Answer:
         """Carry out a call that changes something, once per request id. Raises Refusal."""
         check_request_id(call.request_id)
-        seat = self.seats.find(call)
-        stored = seat.replies.find(call.request_id, digest)
+        stored = self.seats.replies(call).find(call.request_id, digest)
         if stored is not None:
             return cast(Answer, _given(stored))
-        if not self.seats.is_taken(seat):
+        seat = self.seats.get(call.session_id)
+        if seat is None:
             raise no_such_session()
         self._check_generation(seat.room, call.generation)
         with bound(room_id=call.room_id, session_id=call.session_id):
@@ -158,10 +163,10 @@ class Worker:
                 reply = self._run(seat, lambda: action(seat))
             except Refusal as refusal:
                 if refusal.code not in PASSING:
-                    seat.replies.keep(call.request_id, digest, refusal)
+                    seat.replies.keep(call.request_id, digest, refusal, 0)
                 raise
         if self.seats.is_taken(seat):
-            seat.replies.keep(call.request_id, digest, reply)
+            seat.replies.keep(call.request_id, digest, reply, reply.ByteSize())
         else:
             self.seats.remember_left(seat, call.request_id, digest, reply)
         return reply
@@ -247,9 +252,8 @@ class Worker:
                 "This worker takes no new rooms.",
                 details={"retryAfterMs": "1000"},
             )
-        config = RoomConfig(
-            join.visibility, join.max_peers or self.config.max_peers, self.config.grace_ms
-        )
+        max_peers = min(join.max_peers or self.config.max_peers, MAX_PEERS_PER_ROOM)
+        config = RoomConfig(join.visibility, max_peers, self.config.grace_ms)
         epoch = Epoch(secrets.token_hex(8))
         return Room(join.room_id, epoch, join.generation, config, ssrc_start=secrets.randbits(32))
 

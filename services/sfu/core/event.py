@@ -48,7 +48,7 @@ class ParticipantUpdated:
 @dataclass(frozen=True, slots=True)
 class ParticipantLeft:
     peer_id: PeerId
-    # UPPER_SNAKE: LEFT, TIMED_OUT, KICKED, MEDIA_FAILED.
+    # UPPER_SNAKE: LEFT, TIMED_OUT, MEDIA_FAILED.
     reason: str
 
 

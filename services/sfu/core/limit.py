@@ -1,18 +1,26 @@
 """Bounds on what one session may put into a room, and the checks of plain texts."""
 
 import json
+import math
 import re
+from collections.abc import Iterable
 
 from services.common.errors import Code, Refusal
 
 MAX_TRANSPORTS_PER_SESSION = 8
 MAX_PRODUCERS_PER_SESSION = 16
 MAX_CONSUMERS_PER_SESSION = 512
+# Of one session. More would let one client multiply a stream at everybody's cost.
+MAX_CONSUMERS_OF_ONE_PRODUCER = 4
 MAX_PRODUCERS_PER_CONSUME = 64
 MAX_ID_CHARACTERS = 128
 MAX_REQUEST_ID_CHARACTERS = 256
 MAX_DISPLAY_NAME_CHARACTERS = 128
-MAX_APP_DATA_BYTES = 4096
+# Of a peer and its open producers together. With 200 peers that use all of it, and long names, the
+# `room:state` of a joining proctor still fits in a gateway's send queue of 1 MiB.
+MAX_APP_DATA_BYTES = 2048
+# Observers included. A room of this size fits in one gRPC reply, see services.common.rpc.size.
+MAX_PEERS_PER_ROOM = 1000
 
 # Visible ASCII: ids end up in logs, URLs and as CNAMEs in other peers' session descriptions.
 _ID = re.compile(rf"[\x21-\x7e]{{1,{MAX_ID_CHARACTERS}}}")
@@ -49,14 +57,21 @@ def check_display_name(value: str) -> None:
         )
 
 
-def check_app_data(text: str) -> str:
-    """The text of a JSON object of at most 4 KiB; "{}" for an empty text. Else Refusal."""
+def check_app_data(text: str, beside: Iterable[str] = ()) -> str:
+    """The text of a JSON object; "{}" for an empty text.
+
+    Raises Refusal where it is no object, or is larger than 2 KiB together with the texts `beside`,
+    which the session has given already.
+    """
     if text == "":
         return "{}"
-    if len(text.encode()) > MAX_APP_DATA_BYTES:
-        raise _invalid("APP_DATA_TOO_LARGE", f"appData must fit in {MAX_APP_DATA_BYTES} bytes.")
+    if sum(len(given.encode()) for given in (text, *beside)) > MAX_APP_DATA_BYTES:
+        raise _invalid(
+            "APP_DATA_TOO_LARGE",
+            f"appData of a peer and its producers must fit in {MAX_APP_DATA_BYTES} bytes.",
+        )
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -64,9 +79,17 @@ def check_app_data(text: str) -> str:
     return text
 
 
-def _refuse_constant(name: str) -> None:
+def _refuse_number(text: str) -> None:
     # NaN and Infinity are no JSON, whatever Python thinks.
-    raise ValueError(name)
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    # 1e999 is JSON, but whoever reads it as a double writes Infinity.
+    value = float(text)
+    if not math.isfinite(value):
+        _refuse_number(text)
+    return value
 
 
 def _invalid(reason: str, message: str) -> Refusal:

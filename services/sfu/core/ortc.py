@@ -1,7 +1,10 @@
 """Codec negotiation as ORTC has it: what a producer sends, what a consumer of it can receive.
 
-Pure functions on values that `rtp_check` has accepted. One rule beyond mediasoup's: RTCP feedback
-of a consumer is the router's list as far as the consumer supports it, so the router's order stays.
+Pure functions on values that `rtp_check` has accepted. Three rules differ from mediasoup's: RTCP
+feedback of a consumer is the router's list as far as the consumer supports it, so the router's
+order stays, and audio keeps its plain NACK; a codec that a producer has under two payload types is
+written once; a consumer's encoding names no scalability mode and no bit rate, because the engine
+forwards one layer and does not say which the others are.
 """
 
 from collections.abc import Mapping
@@ -33,11 +36,10 @@ class UnsupportedCodec(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ConsumableCodec:
-    """A producer's codec as consumers get it, and the payload types that it has on the way in."""
+    """A producer's codec as consumers get it, and the payload type that it has on the way in."""
 
     parameters: CodecParameters
     producer_payload_type: int
-    producer_rtx_payload_type: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,7 @@ def get_consumable(
             continue
         media = mapping[codec.payload_type]
         consumable = replace(_as_parameters(media), parameters=dict(codec.parameters))
-        codecs.append(
-            ConsumableCodec(
-                consumable, codec.payload_type, _rtx_payload_type(codec.payload_type, parameters)
-            )
-        )
+        codecs.append(ConsumableCodec(consumable, codec.payload_type))
         # The router answers NACKs itself, so a publisher without RTX costs its consumers nothing.
         rtx = _rtx_of(media, router)
         if rtx is not None:
@@ -116,13 +114,6 @@ def get_consumable(
         if extension.kind is kind and extension.direction in ("sendrecv", "sendonly")
     )
     return Consumable(kind, tuple(codecs), rtx_codecs, extensions, parameters.msid)
-
-
-def can_consume(consumable: Consumable, capabilities: RtpCapabilities) -> bool:
-    """Whether an endpoint with these capabilities can receive at least one codec."""
-    return any(
-        _find_capability(codec.parameters, capabilities) is not None for codec in consumable.codecs
-    )
 
 
 def get_consumer_parameters(
@@ -139,17 +130,20 @@ def get_consumer_parameters(
     `rtx_ssrc` is used only where both sides have RTX. Raises UnsupportedCodec.
     """
     extensions = _common_extensions(consumable, capabilities)
-    written: list[CodecParameters] = []
+    # By payload type: a codec that the producer has twice is one codec for the consumer, since no
+    # session description may name a payload type twice.
+    written: dict[int, CodecParameters] = {}
     negotiated: list[NegotiatedCodec] = []
     for codec in consumable.codecs:
         capability = _find_capability(codec.parameters, capabilities)
         if capability is None:
             continue
         feedback = _feedback(codec.parameters, capability, extensions)
-        written.append(replace(codec.parameters, rtcp_feedback=feedback))
+        media = replace(codec.parameters, rtcp_feedback=feedback)
+        written.setdefault(media.payload_type, media)
         rtx = consumable.rtx_codecs.get(codec.parameters.payload_type)
         if rtx is not None and _find_capability(rtx, capabilities) is not None:
-            written.append(rtx)
+            written.setdefault(rtx.payload_type, rtx)
         else:
             rtx = None
         negotiated.append(
@@ -164,7 +158,7 @@ def get_consumer_parameters(
     has_rtx = any(codec.rtx_payload_type is not None for codec in negotiated)
     parameters = RtpParameters(
         mid=mid,
-        codecs=tuple(written),
+        codecs=tuple(written.values()),
         header_extensions=extensions,
         encodings=(EncodingParameters(ssrc=ssrc, rtx_ssrc=rtx_ssrc if has_rtx else None),),
         rtcp=RtcpParameters(cname=cname, reduced_size=True, mux=True),
@@ -236,17 +230,6 @@ def _rtx_of(media: CodecCapability, router: RtpCapabilities) -> CodecCapability 
             for codec in router.codecs
             if is_rtx(codec.mime_type)
             and number(codec.parameters.get("apt")) == media.preferred_payload_type
-        ),
-        None,
-    )
-
-
-def _rtx_payload_type(payload_type: int, parameters: RtpParameters) -> int | None:
-    return next(
-        (
-            codec.payload_type
-            for codec in parameters.codecs
-            if is_rtx(codec.mime_type) and _apt(codec) == payload_type
         ),
         None,
     )

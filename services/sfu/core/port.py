@@ -1,7 +1,7 @@
 """What `core` and `control` ask of the media side, and what it tells them.
 
-The `media` folder implements `Media`; `app` joins the two. Everything here is plain values: no aiortc,
-no engine, no protobuf.
+The `media` folder implements `Media`; `app` joins the two. Everything here is plain values: no
+aiortc, no engine, no protobuf.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,6 @@ class TransportState(StrEnum):
     CONNECTED = "connected"
     # ICE consent ran out (RFC 7675); a check that succeeds brings it back.
     DISCONNECTED = "disconnected"
-    FAILED = "failed"
     CLOSED = "closed"
 
 
@@ -180,8 +179,8 @@ class ConsumerStats:
 class Media(Protocol):
     """Commands to the media side. They take effect in the order given and do not wait for packets.
 
-    Ids that it does not know are a programming error of the caller (KeyError), except where a command
-    crosses the end of a transport: removing what is gone already does nothing.
+    Ids that it does not know are a programming error of the caller (KeyError), except where a
+    command crosses the end of a transport: removing what is gone already does nothing.
     """
 
     def create_transport(self, transport_id: TransportId) -> TransportOffer: ...

@@ -45,7 +45,10 @@ def publish(
         raise Refusal(Code.FORBIDDEN, "MAY_NOT_PUBLISH", "This role or token may not publish.")
     if len(session.producers) >= MAX_PRODUCERS_PER_SESSION:
         raise _refusal("TOO_MANY_PRODUCERS", "The session has too many producers.")
-    app_data_json = check_app_data(request.app_data_json)
+    app_data_json = check_app_data(
+        request.app_data_json,
+        (session.app_data_json, *(p.app_data_json for p in session.producers.values())),
+    )
     parameters = _checked(request, router)
     try:
         mapping = get_producer_mapping(parameters, router)

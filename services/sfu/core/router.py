@@ -150,11 +150,12 @@ class Router:
         CONSUME_ERROR for the transport and the capabilities.
         """
         check_may_subscribe(session)
-        if not 0 < len(producer_ids) <= MAX_PRODUCERS_PER_CONSUME:
+        once = len(set(producer_ids)) == len(producer_ids)
+        if not (once and 0 < len(producer_ids) <= MAX_PRODUCERS_PER_CONSUME):
             raise Refusal(
                 Code.INVALID_MESSAGE,
                 "BAD_PRODUCER_IDS",
-                f"1 to {MAX_PRODUCERS_PER_CONSUME} producers can be consumed at once.",
+                f"1 to {MAX_PRODUCERS_PER_CONSUME} producers, each once, can be consumed at once.",
             )
         if capabilities is not None:
             try:

@@ -19,11 +19,15 @@ from services.sfu.core.rtp import (
 )
 
 MAX_CODECS = 64
+# Of a producer, retransmission formats aside: what the engine takes.
+MAX_MEDIA_CODECS = 16
 MAX_HEADER_EXTENSIONS = 32
 MAX_ENCODINGS = 8
 MAX_CODEC_PARAMETERS = 32
 MAX_FEEDBACK = 16
 MAX_PARAMETER_BYTES = 256
+# Of one codec, names and values together: they are repeated to every consumer.
+MAX_CODEC_PARAMETERS_BYTES = 1024
 MAX_URI_BYTES = 256
 MAX_SSRC = 0xFFFF_FFFF
 
@@ -70,6 +74,8 @@ def check_parameters(kind: Kind, parameters: RtpParameters) -> None:
         _check_codec(codec)
         _check_payload_type(codec.payload_type)
         _require(_kind_of(codec.mime_type) is kind, "a codec is not of the producer's kind")
+    media_codecs = sum(not is_rtx(codec.mime_type) for codec in parameters.codecs)
+    _require(media_codecs <= MAX_MEDIA_CODECS, "more than 16 media codecs")
     payload_types = [codec.payload_type for codec in parameters.codecs]
     _require(len(set(payload_types)) == len(payload_types), "a payload type occurs twice")
     _check_mid(parameters.mid)
@@ -95,6 +101,8 @@ def _check_codec(codec: CodecCapability | CodecParameters) -> None:
     _require(len(codec.parameters) <= MAX_CODEC_PARAMETERS, "too many codec parameters")
     for name, value in codec.parameters.items():
         _check_codec_parameter(name, value)
+    size_bytes = sum(len(name) + len(str(value)) for name, value in codec.parameters.items())
+    _require(size_bytes <= MAX_CODEC_PARAMETERS_BYTES, "too long codec parameters")
     if is_rtx(codec.mime_type):
         _require(number(codec.parameters.get("apt")) is not None, "rtx without a number as apt")
     _require(len(codec.rtcp_feedback) <= MAX_FEEDBACK, "too much rtcpFeedback")

@@ -2,7 +2,7 @@
 
 from services.common.errors import Code, Refusal
 from services.common.ids import ConsumerId
-from services.sfu.core.limit import MAX_CONSUMERS_PER_SESSION
+from services.sfu.core.limit import MAX_CONSUMERS_OF_ONE_PRODUCER, MAX_CONSUMERS_PER_SESSION
 from services.sfu.core.ortc import UnsupportedCodec, get_consumer_parameters
 from services.sfu.core.peer import Consumer, Producer, Session, Transport
 from services.sfu.core.plan import plan_consumer
@@ -30,10 +30,7 @@ def subscribe(
 
     Raises Refusal CONSUME_ERROR: TOO_MANY_CONSUMERS, NO_COMPATIBLE_CODEC.
     """
-    if len(session.consumers) >= MAX_CONSUMERS_PER_SESSION:
-        raise Refusal(
-            Code.CONSUME_ERROR, "TOO_MANY_CONSUMERS", "The session has too many consumers."
-        )
+    _check_count(session, producer)
     ssrc, rtx_ssrc = ssrcs.take()
     try:
         parameters, codecs = get_consumer_parameters(
@@ -71,3 +68,16 @@ def subscribe(
         paused=paused,
     )
     return consumer, spec, parameters
+
+
+def _check_count(session: Session, producer: Producer) -> None:
+    of_it = sum(consumer_id in session.consumers for consumer_id in producer.consumer_ids)
+    if (
+        len(session.consumers) >= MAX_CONSUMERS_PER_SESSION
+        or of_it >= MAX_CONSUMERS_OF_ONE_PRODUCER
+    ):
+        raise Refusal(
+            Code.CONSUME_ERROR,
+            "TOO_MANY_CONSUMERS",
+            "The session has too many consumers, of this producer or in all.",
+        )

@@ -72,7 +72,8 @@ class Driver:
             log.warning("sfu.media.engine_silent_at_the_end")
         self._loop.remove_reader(self._engine.fileno())
         for future in self._pending_stats.values():
-            future.set_exception(TimeoutError())
+            if not future.done():
+                future.set_exception(TimeoutError())
         # It joins a thread, which must not stop the event loop.
         await asyncio.to_thread(self._engine.stop)
 

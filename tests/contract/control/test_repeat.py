@@ -1,9 +1,13 @@
 """Requests that are sent again."""
 
+import gc
+import weakref
+
 import grpc
 import pytest
 
 from services.common.errors import Code
+from services.common.ids import RoomId
 from services.common.rpc.status import refusal_of
 from services.pb.invigil.sfu.v1 import room_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
@@ -89,6 +93,18 @@ async def test_repeated_leave_is_answered_after_the_session_is_gone(gateway: Gat
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await session.transport(room_pb2.DIRECTION_SEND)
     assert refusal_of(error.value).reason == "SESSION_NOT_FOUND"
+
+
+async def test_room_is_freed_though_the_last_reply_to_who_left_it_is_kept(
+    running: RunningWorker, gateway: Gateway
+) -> None:
+    session = await gateway.join(await gateway.watch(), "ann")
+    gone = weakref.ref(running.worker.rooms[RoomId("exam")])
+    request = pb.LeaveRoomRequest(call=session.call("ann/9"))
+    first = await gateway.stub.LeaveRoom(request, timeout=DEADLINE_S)
+    gc.collect()
+    assert gone() is None
+    assert await gateway.stub.LeaveRoom(request, timeout=DEADLINE_S) == first
 
 
 async def test_pauses_and_resumes_keep_their_order(

@@ -26,7 +26,7 @@ def test_advertised_addresses_are_separated_by_commas(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("SFU_GRPC_PORT", "65536"), ("SFU_GRACE_MS", "-1"), ("SFU_MAX_PARTICIPANTS", "0")],
+    [("SFU_GRPC_PORT", "65536"), ("SFU_GRACE_MS", "-1"), ("SFU_MAX_PARTICIPANTS", "1001")],
 )
 def test_values_out_of_range_are_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str

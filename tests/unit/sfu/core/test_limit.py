@@ -14,20 +14,29 @@ from services.sfu.core.limit import (
 )
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"a":[1,null,"x"]}', "{" + " " * 4094 + "}"])
+@pytest.mark.parametrize("text", ["", "{}", '{"a":[1,null,"x"]}', "{" + " " * 2046 + "}"])
 def test_json_objects_are_app_data(text: str) -> None:
     assert check_app_data(text) == (text or "{}")
 
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "1", "null", "{", '{"a":NaN}', "[" * 4096, '{"a":' * 800, "{" + " " * 4095 + "}"],
+    [
+        *("[]", "1", "null", "{", '{"a":NaN}', '{"a":-1e999}'),
+        *("[" * 2048, '{"a":' * 400, "{" + " " * 2047 + "}"),
+    ],
     ids=lambda text: text[:10],
 )
 def test_other_texts_are_not(text: str) -> None:
     with pytest.raises(Refusal) as refused:
         check_app_data(text)
     assert refused.value.code is Code.INVALID_MESSAGE
+
+
+def test_what_was_given_before_counts() -> None:
+    assert check_app_data("{}", ["x" * 2046]) == "{}"
+    with pytest.raises(Refusal):
+        check_app_data("{}", ["x" * 2000, "x" * 47])
 
 
 @given(st.text(min_size=1).filter(lambda text: not text.lstrip().startswith("{")))

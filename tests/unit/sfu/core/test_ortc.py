@@ -14,7 +14,6 @@ from services.sfu.core.capability import (
 )
 from services.sfu.core.ortc import (
     UnsupportedCodec,
-    can_consume,
     default_parameters,
     get_consumer_parameters,
     get_producer_mapping,
@@ -196,8 +195,6 @@ def test_feedback_that_the_consumer_lacks_is_not_negotiated() -> None:
 def test_consumer_without_a_common_codec_is_refused() -> None:
     audio_only = replace(CHROMIUM, codecs=tuple(c for c in CHROMIUM.codecs if c.kind is Kind.AUDIO))
     video = consumable(Kind.VIDEO, parameters("chromium_video_simulcast"))
-    assert not can_consume(video, audio_only)
-    assert can_consume(video, CHROMIUM)
     with pytest.raises(UnsupportedCodec):
         get_consumer_parameters(video, audio_only, mid="0", ssrc=1, rtx_ssrc=2, cname="c")
 
@@ -206,7 +203,20 @@ def test_rtx_alone_is_no_common_codec() -> None:
     rtx_only = replace(
         CHROMIUM, codecs=tuple(c for c in CHROMIUM.codecs if c.mime_type == "video/rtx")
     )
-    assert not can_consume(consumable(Kind.VIDEO, parameters("chromium_video_simulcast")), rtx_only)
+    video = consumable(Kind.VIDEO, parameters("chromium_video_simulcast"))
+    with pytest.raises(UnsupportedCodec):
+        get_consumer_parameters(video, rtx_only, mid="0", ssrc=1, rtx_ssrc=2, cname="c")
+
+
+def test_codec_under_two_payload_types_is_one_codec_for_the_consumer() -> None:
+    sent = parameters("chromium_audio")
+    twice = replace(sent, codecs=(sent.codecs[0], replace(sent.codecs[0], payload_type=77)))
+    written, negotiated = get_consumer_parameters(
+        consumable(Kind.AUDIO, twice), CHROMIUM, mid="0", ssrc=1, rtx_ssrc=2, cname="c"
+    )
+    assert [codec.payload_type for codec in written.codecs] == [100]
+    types = {codec.producer_payload_type: codec.parameters.payload_type for codec in negotiated}
+    assert types == {sent.codecs[0].payload_type: 100, 77: 100}
 
 
 def test_mono_opus_is_not_the_routers_stereo_opus() -> None:

@@ -8,6 +8,7 @@ import pytest
 from services.common.errors import Code, Refusal
 from services.common.ids import ConsumerId, ProducerId, TransportId
 from services.sfu.core import effect, event
+from services.sfu.core.peer import Producer, Session
 from services.sfu.core.port import Direction, Kind
 from services.sfu.core.router import MadeConsumer
 from services.sfu.core.rtp import EncodingParameters, RtpCapabilities
@@ -20,6 +21,14 @@ def refusal_of(action: Callable[[], object]) -> tuple[Code, str]:
     with pytest.raises(Refusal) as refused:
         action()
     return refused.value.code, refused.value.reason
+
+
+def consume_reason(stage: Stage, session: Session, producer: Producer) -> str:
+    ids = (producer.producer_id,)
+    (result,) = stage.room.router.consume(session, ids, None, None, paused=False)
+    assert isinstance(result, Refusal)
+    assert result.code is Code.CONSUME_ERROR
+    return result.reason
 
 
 def test_transport_may_be_left_out_where_there_is_one_of_its_direction() -> None:
@@ -65,15 +74,78 @@ def test_session_may_have_sixteen_producers() -> None:
     assert refused == (Code.PRODUCE_ERROR, "TOO_MANY_PRODUCERS")
 
 
+def test_app_data_of_a_peer_and_its_producers_count_together() -> None:
+    stage = Stage()
+    large = '{"a":"' + "x" * 1000 + '"}'
+    ann = stage.join("ann", app_data_json=large)
+    producer = stage.publish(ann, Kind.AUDIO, app_data_json=large)
+    refused = refusal_of(lambda: stage.publish(ann, app_data_json=large))
+    assert refused == (Code.INVALID_MESSAGE, "APP_DATA_TOO_LARGE")
+    stage.room.router.close_producer(ann, producer.producer_id)
+    stage.publish(ann, app_data_json=large)
+
+
+def test_producer_has_no_more_codecs_than_the_engine_takes() -> None:
+    stage = Stage()
+    ann = stage.join("ann")
+    sent = parameters("chromium_audio")
+    opus = sent.codecs[0]
+
+    def with_codecs(count: int) -> object:
+        codecs = tuple(replace(opus, payload_type=96 + number) for number in range(count))
+        return stage.publish(
+            ann, Kind.AUDIO, rtp_parameters=replace(sent, mid=str(count), codecs=codecs)
+        )
+
+    assert refusal_of(lambda: with_codecs(17)) == (Code.PRODUCE_ERROR, "BAD_RTP_PARAMETERS")
+    with_codecs(16)
+
+
+def test_codec_parameters_have_a_bound() -> None:
+    stage = Stage()
+    ann = stage.join("ann")
+    sent = parameters("chromium_audio")
+    long = {f"p{number}": "x" * 250 for number in range(5)}
+    codecs = (replace(sent.codecs[0], parameters=long),)
+    refused = refusal_of(
+        lambda: stage.publish(ann, Kind.AUDIO, rtp_parameters=replace(sent, codecs=codecs))
+    )
+    assert refused == (Code.PRODUCE_ERROR, "BAD_RTP_PARAMETERS")
+
+
 def test_session_may_have_512_consumers() -> None:
     stage = Stage()
-    ann, eve = stage.join("ann"), stage.join("eve", Role.PROCTOR)
-    producer = stage.publish(ann)
-    for _ in range(512):
+    eve = stage.join("eve", Role.PROCTOR)
+    producers = [stage.publish(stage.join(f"ann{number}")) for number in range(129)]
+    for producer in producers[:128] * 4:
         stage.subscribe(eve, producer)
-    (result,) = stage.room.router.consume(eve, (producer.producer_id,), None, None, paused=False)
-    assert isinstance(result, Refusal)
-    assert (result.code, result.reason) == (Code.CONSUME_ERROR, "TOO_MANY_CONSUMERS")
+    assert consume_reason(stage, eve, producers[128]) == "TOO_MANY_CONSUMERS"
+
+
+def test_session_may_have_four_consumers_of_one_producer() -> None:
+    stage = Stage()
+    ann, eve, kim = (
+        stage.join("ann"),
+        stage.join("eve", Role.PROCTOR),
+        stage.join("kim", Role.PROCTOR),
+    )
+    producer = stage.publish(ann)
+    for _ in range(4):
+        stage.subscribe(eve, producer)
+    assert consume_reason(stage, eve, producer) == "TOO_MANY_CONSUMERS"
+    stage.subscribe(kim, producer)
+    stage.room.router.close_consumer(eve, next(iter(eve.consumers)))
+    stage.subscribe(eve, producer)
+
+
+def test_producer_is_named_once_in_a_request() -> None:
+    stage = Stage()
+    producer = stage.publish(stage.join("ann"))
+    eve = stage.join("eve", Role.PROCTOR)
+    stage.room.router.create_transport(eve, Direction.RECV)
+    twice = (producer.producer_id, producer.producer_id)
+    refused = refusal_of(lambda: stage.room.router.consume(eve, twice, None, None, paused=False))
+    assert refused == (Code.INVALID_MESSAGE, "BAD_PRODUCER_IDS")
 
 
 def test_produce_needs_a_send_transport() -> None:
@@ -187,9 +259,9 @@ def test_unknown_and_invisible_producers_are_refused_alike() -> None:
 
 def test_consumer_ssrcs_and_mids_are_unique_and_clear_of_the_probe() -> None:
     stage = Stage()
-    ann, eve = stage.join("ann"), stage.join("eve", Role.PROCTOR)
-    producer = stage.publish(ann)
-    made = [stage.subscribe(eve, producer).rtp_parameters for _ in range(20)]
+    eve = stage.join("eve", Role.PROCTOR)
+    producers = [stage.publish(stage.join(f"ann{number}")) for number in range(20)]
+    made = [stage.subscribe(eve, producer).rtp_parameters for producer in producers]
     ssrcs = [s for p in made for s in (p.encodings[0].ssrc, p.encodings[0].rtx_ssrc)]
     assert len(set(ssrcs)) == 40
     assert 1234 not in ssrcs

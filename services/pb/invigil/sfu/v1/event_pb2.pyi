@@ -74,7 +74,7 @@ class ParticipantLeft(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     peer_id: _builtins.str
     reason: _builtins.str
-    """UPPER_SNAKE: LEFT, TIMED_OUT, KICKED, MEDIA_FAILED."""
+    """UPPER_SNAKE: LEFT, TIMED_OUT, MEDIA_FAILED."""
     def __init__(
         self,
         *,
@@ -124,7 +124,7 @@ Global___ProducerNew: _TypeAlias = ProducerNew  # noqa: Y015
 
 @_typing.final
 class ProducerPaused(_message.Message):
-    """A producer that this session may see was paused, by its owner or by the server."""
+    """A producer that this session may see was paused by its owner."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -187,7 +187,7 @@ Global___ProducerClosed: _TypeAlias = ProducerClosed  # noqa: Y015
 
 @_typing.final
 class ConsumerPaused(_message.Message):
-    """This session's consumer gets nothing because its producer was paused."""
+    """This session's consumer gets nothing because its producer was paused; after ProducerPaused."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -250,8 +250,9 @@ Global___ConsumerClosed: _TypeAlias = ConsumerClosed  # noqa: Y015
 
 @_typing.final
 class TransportClosed(_message.Message):
-    """A transport of this session is gone without the client having asked: DTLS failed or ended, or ICE
-    consent ran out. The client makes a new one. Its producers and consumers are announced as closed.
+    """A transport of this session is gone without the client having asked: DTLS failed or ended, or the
+    engine gave it up. (That ICE consent ran out closes nothing.) The client makes a new one. Its
+    consumers and producers are announced as closed before.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

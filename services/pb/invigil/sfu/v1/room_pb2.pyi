@@ -121,7 +121,7 @@ class Producer(_message.Message):
     kind: _rtp_pb2.MediaKind.ValueType
     paused: _builtins.bool
     app_data_json: _builtins.str
-    """A JSON object, opaque to the server."""
+    """A JSON object, opaque to the server. Those of a peer and of its producers: 2 KiB together."""
     def __init__(
         self,
         *,
@@ -191,7 +191,7 @@ class RoomConfig(_message.Message):
     MAX_PARTICIPANTS_FIELD_NUMBER: _builtins.int
     visibility: Global___Visibility.ValueType
     max_participants: _builtins.int
-    """Peers, observers included. 0 in a request means the worker's default."""
+    """Peers, observers included. 0 in a request means the worker's default; more than 1,000 mean 1,000."""
     def __init__(
         self,
         *,

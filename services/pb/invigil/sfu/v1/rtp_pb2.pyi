@@ -204,7 +204,7 @@ class RtpHeaderExtension(_message.Message):
     kind: Global___MediaKind.ValueType
     uri: _builtins.str
     preferred_id: _builtins.int
-    """1 to 14: only the one-byte form is used."""
+    """The router's are 1 to 14: only the one-byte form is used. A client's are compared, up to 255."""
     preferred_encrypt: _builtins.bool
     direction: Global___ExtensionDirection.ValueType
     def __init__(

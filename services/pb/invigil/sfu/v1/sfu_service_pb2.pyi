@@ -113,7 +113,7 @@ class SessionCall(_message.Message):
     """From JoinRoomResponse. One gateway cannot act for another's sessions."""
     request_id: _builtins.str
     """Unique per request of the session: "<session id>/<correlation id>". A repeat with the same payload
-    gets the stored reply (the last 256), with another one REQUEST_ID_REUSED.
+    gets the stored reply (the last 256, 4 MiB at most), with another one REQUEST_ID_REUSED.
     """
     generation: _builtins.int
     """Generation of the room's ownership as the gateway knows it; older than the worker's: WRONG_WORKER."""
@@ -1036,7 +1036,7 @@ class ConsumeRequest(_message.Message):
     def call(self) -> Global___SessionCall: ...
     @_builtins.property
     def producer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """1 to 64."""
+        """1 to 64, each once."""
 
     @_builtins.property
     def rtp_capabilities(self) -> _rtp_pb2.RtpCapabilities:

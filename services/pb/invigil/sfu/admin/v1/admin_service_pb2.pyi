@@ -248,7 +248,9 @@ class WatchRoomResponse(_message.Message):
     @_builtins.property
     def snapshot(self) -> Global___RoomSummary: ...
     @_builtins.property
-    def event(self) -> _event_pb2.SessionEvent: ...
+    def event(self) -> _event_pb2.SessionEvent:
+        """seq is 0. session_id names the session that alone is concerned; empty where several are."""
+
     def __init__(
         self,
         *,
@@ -318,7 +320,9 @@ class ExplainConsumerResponse(_message.Message):
     paused: _builtins.bool
     producer_paused: _builtins.bool
     send_transport_state: _builtins.str
-    """ICE and DTLS of the two transports, in words: "new", "connecting", "connected", "failed"."""
+    """ICE and DTLS of the two transports, in words: "new", "connecting", "connected", "disconnected"
+    (ICE consent ran out).
+    """
     recv_transport_state: _builtins.str
     layer: _builtins.int
     """Index of the encoding that is forwarded."""
