@@ -3,18 +3,21 @@
 Python programs it as a driver programs a switch. Handles (transport, producer, consumer) are
 numbers that the caller chooses, unique per kind while in use, 0 to 2**32 - 1. Commands are queued
 to the engine's thread and take effect in order; they raise RuntimeError only when the engine has
-stopped or its command queue (65,536) is full, and ValueError for arguments that can never be right.
+stopped or its command queue (65,536) is full, and ValueError for arguments that can never be right,
+numbers out of range among them. Tokens are 0 to 2**64 - 1.
 A command for a handle that is gone is ignored and counted.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self, final
+
+__all__ = ["Engine"]
 
 # Upwards events, in the order in which they happened:
 #   ("dtls", transport, datagram)            a DTLS record from a validated address
-#   ("ice", transport, state, remote)        state "connected" (a pair was nominated, or has
-#                                            changed; remote is "address:port") or "disconnected"
-#                                            (consent expired)
+#   ("ice", transport, "connected", remote)  a pair was nominated, or another one than before;
+#                                            remote is "address:port"
+#   ("ice", transport, "disconnected")       consent expired
 #   ("transport_failed", transport, reason)  the engine closed it: "panic"
 #   ("consumer_stats", token, stats or None) answer to request_consumer_stats
 Event = (
@@ -29,9 +32,10 @@ ExtensionName = Literal[
 ]
 Profile = Literal["AEAD_AES_128_GCM", "AES128_CM_SHA1_80"]
 
+@final
 class Engine:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         address: str,
         port: int,
@@ -39,11 +43,12 @@ class Engine:
         send_buffer_bytes: int = 4_194_304,
         event_capacity: int = 8_192,
         consent_timeout_ms: int = 30_000,
-    ) -> None:
+    ) -> Self:
         """Bind and start the thread.
 
         `address` is an IPv4 or IPv6 literal; "::" takes both families. Port 0 takes a free one.
-        Raises OSError when the address cannot be bound.
+        Raises OSError when the address cannot be bound, ValueError for what is no address, a port,
+        buffer or timeout out of range, and an `event_capacity` that is not 1 to 1,048,576.
         """
 
     @property
@@ -94,7 +99,7 @@ class Engine:
         mid: str | None,
         codecs: Sequence[tuple[str, int, int, int | None]],
         encodings: Sequence[tuple[int | None, int | None, str | None]],
-        extensions: Mapping[ExtensionName, int],
+        extensions: dict[ExtensionName, int],
         nack: bool,
         transport_cc: bool,
         paused: bool,
@@ -125,7 +130,7 @@ class Engine:
         ssrc: int,
         rtx_ssrc: int | None,
         codecs: Sequence[tuple[int, int, int | None]],
-        extensions: Mapping[ExtensionName, int],
+        extensions: dict[ExtensionName, int],
         cname: str,
         layer: int,
         paused: bool,

@@ -240,7 +240,7 @@ async def test_dtls_garbage_instead_of_a_handshake_ends_in_failure_or_silence(ca
     await eventually(lambda: intruder.client.stun_answers)
     for _ in range(200):
         intruder.client.send_raw(b"\x16\xfe\xfd" + chance.randbytes(chance.randrange(1_400)))
-    await call.stage.counted("dtls_in", above=100)
+    await call.stage.counted("dtls_in", "dropped_dtls_excess", above=100)
 
 
 async def test_dtls_datagrams_that_wait_for_connect_are_bounded(call: Call) -> None:

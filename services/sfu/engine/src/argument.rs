@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::command::{
     ConsumerConfig, Credentials, InboundCodec, InboundEncoding, Keys, OutboundCodec, ProducerConfig,
 };
+use crate::engine::EngineConfig;
 use crate::state::extension::{Extension, ExtensionIds};
 use crate::wire::srtp::Profile;
 
@@ -25,11 +26,36 @@ const MAX_CNAME_BYTES: usize = 255;
 const MAX_CREDENTIAL_BYTES: usize = 256;
 const MAX_ENCODINGS: usize = 8;
 const MAX_CODECS: usize = 16;
+/// Its memory is taken at once.
+const MAX_EVENT_CAPACITY: usize = 1 << 20;
 
 type Checked<T> = Result<T, String>;
 
 fn require(holds: bool, message: &str) -> Checked<()> {
     if holds { Ok(()) } else { Err(message.into()) }
+}
+
+pub fn engine_config(
+    address: &str,
+    port: u16,
+    (receive_buffer_bytes, send_buffer_bytes): (usize, usize),
+    event_capacity: usize,
+    consent_timeout_ms: u32,
+) -> Checked<EngineConfig> {
+    let address = address.parse();
+    let capacity_fits = (1..=MAX_EVENT_CAPACITY).contains(&event_capacity);
+    require(capacity_fits, "an event ring has 1 to 1,048,576 places")?;
+    let buffer_fits = |bytes: usize| i32::try_from(bytes).is_ok();
+    let buffers_fit = buffer_fits(receive_buffer_bytes) && buffer_fits(send_buffer_bytes);
+    require(buffers_fit, "a socket's buffer has less than 2^31 bytes")?;
+    Ok(EngineConfig {
+        address: address.map_err(|_| "no IP address")?,
+        port,
+        receive_buffer_bytes,
+        send_buffer_bytes,
+        event_capacity,
+        consent_timeout_ms: u64::from(consent_timeout_ms),
+    })
 }
 
 pub fn credentials(ufrag: String, password: String) -> Checked<Credentials> {
@@ -194,6 +220,16 @@ mod tests {
         assert!(with_id(14).is_ok());
         assert!(with_id(15).is_err());
         assert!(with_id(0).is_err());
+    }
+
+    #[test]
+    fn engine_gets_no_ring_that_memory_could_not_hold() {
+        let with_capacity = |places| engine_config("::", 0, (0, 0), places, 30_000);
+        assert!(with_capacity(1).is_ok());
+        assert!(with_capacity(0).is_err());
+        assert!(with_capacity(usize::MAX).is_err());
+        assert!(engine_config("localhost", 0, (0, 0), 1, 0).is_err());
+        assert!(engine_config("::", 0, (0, usize::MAX), 1, 0).is_err());
     }
 
     #[test]

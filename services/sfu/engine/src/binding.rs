@@ -1,18 +1,18 @@
 //! The engine as a Python class. `invigil_engine.pyi` is its contract.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::{PyOSError, PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::argument::{
-    RawInboundCodec, RawInboundEncoding, RawOutboundCodec, consumer_config, credentials, keys,
-    producer_config,
+    RawInboundCodec, RawInboundEncoding, RawOutboundCodec, consumer_config, credentials,
+    engine_config, keys, producer_config,
 };
 use crate::command::Command;
-use crate::engine::{CommandRefused, Engine as Thread, EngineConfig};
+use crate::engine::{CommandRefused, Engine as Thread};
 use crate::event::{ConsumerStats, Event};
 
 #[pymodule]
@@ -44,6 +44,20 @@ fn bad_argument(message: String) -> PyErr {
     PyValueError::new_err(message)
 }
 
+/// ValueError for a number out of range; PyO3's own error would be OverflowError, which is none.
+fn in_range<'py, T: FromPyObjectOwned<'py>>(object: &Bound<'py, PyAny>) -> PyResult<T> {
+    object.extract::<T>().map_err(|error| {
+        let error: PyErr = error.into();
+        if error.is_instance_of::<PyOverflowError>(object.py()) {
+            return bad_argument(format!(
+                "a number is out of range: {}",
+                error.value(object.py())
+            ));
+        }
+        error
+    })
+}
+
 impl Engine {
     fn command(&self, command: Command) -> PyResult<()> {
         self.thread.command(command).map_err(refused)
@@ -64,24 +78,21 @@ impl Engine {
     ))]
     fn new(
         address: &str,
-        port: u16,
-        receive_buffer_bytes: usize,
-        send_buffer_bytes: usize,
-        event_capacity: usize,
-        consent_timeout_ms: u32,
+        #[pyo3(from_py_with = in_range)] port: u16,
+        #[pyo3(from_py_with = in_range)] receive_buffer_bytes: usize,
+        #[pyo3(from_py_with = in_range)] send_buffer_bytes: usize,
+        #[pyo3(from_py_with = in_range)] event_capacity: usize,
+        #[pyo3(from_py_with = in_range)] consent_timeout_ms: u32,
     ) -> PyResult<Self> {
-        let address: IpAddr = address
-            .parse()
-            .map_err(|_| bad_argument(format!("no IP address: {address:?}")))?;
-        let thread = Thread::start(&EngineConfig {
+        let config = engine_config(
             address,
             port,
-            receive_buffer_bytes,
-            send_buffer_bytes,
+            (receive_buffer_bytes, send_buffer_bytes),
             event_capacity,
-            consent_timeout_ms: u64::from(consent_timeout_ms),
-        })
-        .map_err(os_error)?;
+            consent_timeout_ms,
+        );
+        let config = config.map_err(bad_argument)?;
+        let thread = Thread::start(&config).map_err(os_error)?;
         Ok(Self { thread })
     }
 
@@ -115,7 +126,12 @@ impl Engine {
     }
 
     #[pyo3(signature = (transport, *, ufrag, password))]
-    fn add_transport(&self, transport: u32, ufrag: String, password: String) -> PyResult<()> {
+    fn add_transport(
+        &self,
+        #[pyo3(from_py_with = in_range)] transport: u32,
+        ufrag: String,
+        password: String,
+    ) -> PyResult<()> {
         let credentials = credentials(ufrag, password).map_err(bad_argument)?;
         self.command(Command::AddTransport {
             transport,
@@ -124,7 +140,12 @@ impl Engine {
     }
 
     #[pyo3(signature = (transport, *, ufrag, password))]
-    fn restart_ice(&self, transport: u32, ufrag: String, password: String) -> PyResult<()> {
+    fn restart_ice(
+        &self,
+        #[pyo3(from_py_with = in_range)] transport: u32,
+        ufrag: String,
+        password: String,
+    ) -> PyResult<()> {
         let credentials = credentials(ufrag, password).map_err(bad_argument)?;
         self.command(Command::RestartIce {
             transport,
@@ -135,7 +156,7 @@ impl Engine {
     #[pyo3(signature = (transport, *, profile, receive_key, receive_salt, send_key, send_salt))]
     fn set_keys(
         &self,
-        transport: u32,
+        #[pyo3(from_py_with = in_range)] transport: u32,
         profile: &str,
         receive_key: Vec<u8>,
         receive_salt: Vec<u8>,
@@ -149,14 +170,18 @@ impl Engine {
         })
     }
 
-    fn send_dtls(&self, transport: u32, datagram: Vec<u8>) -> PyResult<()> {
+    fn send_dtls(
+        &self,
+        #[pyo3(from_py_with = in_range)] transport: u32,
+        datagram: Vec<u8>,
+    ) -> PyResult<()> {
         self.command(Command::SendDtls {
             transport,
             datagram,
         })
     }
 
-    fn remove_transport(&self, transport: u32) -> PyResult<()> {
+    fn remove_transport(&self, #[pyo3(from_py_with = in_range)] transport: u32) -> PyResult<()> {
         self.command(Command::RemoveTransport { transport })
     }
 
@@ -179,13 +204,13 @@ impl Engine {
     )]
     fn add_producer(
         &self,
-        producer: u32,
-        transport: u32,
+        #[pyo3(from_py_with = in_range)] producer: u32,
+        #[pyo3(from_py_with = in_range)] transport: u32,
         video: bool,
         mid: Option<String>,
-        codecs: Vec<RawInboundCodec>,
-        encodings: Vec<RawInboundEncoding>,
-        extensions: HashMap<String, u8>,
+        #[pyo3(from_py_with = in_range)] codecs: Vec<RawInboundCodec>,
+        #[pyo3(from_py_with = in_range)] encodings: Vec<RawInboundEncoding>,
+        #[pyo3(from_py_with = in_range)] extensions: HashMap<String, u8>,
         nack: bool,
         transport_cc: bool,
         paused: bool,
@@ -203,15 +228,15 @@ impl Engine {
         })
     }
 
-    fn pause_producer(&self, producer: u32) -> PyResult<()> {
+    fn pause_producer(&self, #[pyo3(from_py_with = in_range)] producer: u32) -> PyResult<()> {
         self.command(Command::PauseProducer { producer })
     }
 
-    fn resume_producer(&self, producer: u32) -> PyResult<()> {
+    fn resume_producer(&self, #[pyo3(from_py_with = in_range)] producer: u32) -> PyResult<()> {
         self.command(Command::ResumeProducer { producer })
     }
 
-    fn remove_producer(&self, producer: u32) -> PyResult<()> {
+    fn remove_producer(&self, #[pyo3(from_py_with = in_range)] producer: u32) -> PyResult<()> {
         self.command(Command::RemoveProducer { producer })
     }
 
@@ -235,16 +260,16 @@ impl Engine {
     )]
     fn add_consumer(
         &self,
-        consumer: u32,
-        producer: u32,
-        transport: u32,
+        #[pyo3(from_py_with = in_range)] consumer: u32,
+        #[pyo3(from_py_with = in_range)] producer: u32,
+        #[pyo3(from_py_with = in_range)] transport: u32,
         mid: String,
-        ssrc: u32,
-        rtx_ssrc: Option<u32>,
-        codecs: Vec<RawOutboundCodec>,
-        extensions: HashMap<String, u8>,
+        #[pyo3(from_py_with = in_range)] ssrc: u32,
+        #[pyo3(from_py_with = in_range)] rtx_ssrc: Option<u32>,
+        #[pyo3(from_py_with = in_range)] codecs: Vec<RawOutboundCodec>,
+        #[pyo3(from_py_with = in_range)] extensions: HashMap<String, u8>,
         cname: String,
-        layer: usize,
+        #[pyo3(from_py_with = in_range)] layer: usize,
         paused: bool,
     ) -> PyResult<()> {
         let mut config = consumer_config(mid, (ssrc, rtx_ssrc), codecs, &extensions, cname)
@@ -259,19 +284,23 @@ impl Engine {
         })
     }
 
-    fn pause_consumer(&self, consumer: u32) -> PyResult<()> {
+    fn pause_consumer(&self, #[pyo3(from_py_with = in_range)] consumer: u32) -> PyResult<()> {
         self.command(Command::PauseConsumer { consumer })
     }
 
-    fn resume_consumer(&self, consumer: u32) -> PyResult<()> {
+    fn resume_consumer(&self, #[pyo3(from_py_with = in_range)] consumer: u32) -> PyResult<()> {
         self.command(Command::ResumeConsumer { consumer })
     }
 
-    fn remove_consumer(&self, consumer: u32) -> PyResult<()> {
+    fn remove_consumer(&self, #[pyo3(from_py_with = in_range)] consumer: u32) -> PyResult<()> {
         self.command(Command::RemoveConsumer { consumer })
     }
 
-    fn request_consumer_stats(&self, consumer: u32, token: u64) -> PyResult<()> {
+    fn request_consumer_stats(
+        &self,
+        #[pyo3(from_py_with = in_range)] consumer: u32,
+        #[pyo3(from_py_with = in_range)] token: u64,
+    ) -> PyResult<()> {
         self.command(Command::RequestConsumerStats { consumer, token })
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::abort;
+use std::process::{self, abort};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -44,6 +44,8 @@ pub struct Engine {
     events: EventReader,
     counters: Arc<Counters>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// A child that was forked has no such thread to wait for.
+    process: u32,
 }
 
 impl Engine {
@@ -61,7 +63,7 @@ impl Engine {
         let (writer, events) = ring(config.event_capacity.max(1))?;
         let core = Core::new(Arc::clone(&counters), config.consent_timeout_ms);
         let port = socket.port();
-        let mut round = Round::new(
+        let round = Round::new(
             core,
             socket,
             receiver,
@@ -72,17 +74,7 @@ impl Engine {
         let stop = Arc::clone(&stopping);
         let thread = Builder::new()
             .name("invigil-engine".into())
-            .spawn(move || {
-                let run = || {
-                    while !stop.load(Ordering::Acquire) {
-                        round.run();
-                    }
-                };
-                // Outside of one datagram nothing says whose fault it is or what still holds.
-                if catch_unwind(AssertUnwindSafe(run)).is_err() {
-                    abort();
-                }
-            })?;
+            .spawn(move || run(round, &stop))?;
         Ok(Self {
             port,
             commands,
@@ -91,6 +83,7 @@ impl Engine {
             events,
             counters,
             thread: Mutex::new(Some(thread)),
+            process: process::id(),
         })
     }
 
@@ -125,6 +118,9 @@ impl Engine {
 
     /// Ends the thread and waits for its end. Twice is fine.
     pub fn stop(&self) {
+        if process::id() != self.process {
+            return;
+        }
         self.stopping.store(true, Ordering::Release);
         self.wake.signal();
         let thread = self
@@ -136,6 +132,19 @@ impl Engine {
             // The thread has no panic to report: it would have ended the process.
             let _ = thread.join();
         }
+    }
+}
+
+/// Turns until it is told to stop.
+fn run(mut round: Round, stop: &AtomicBool) {
+    let turn = || {
+        while !stop.load(Ordering::Acquire) {
+            round.run();
+        }
+    };
+    // Outside of one datagram nothing says whose fault it is or what still holds.
+    if catch_unwind(AssertUnwindSafe(turn)).is_err() {
+        abort();
     }
 }
 

@@ -41,6 +41,12 @@ fn socket(address: &str) -> UdpSocket {
     socket
 }
 
+/// Whether the host has this address; every one has those of IPv4 loopback.
+fn has_address(address: &str) -> bool {
+    let ip: IpAddr = address.parse().unwrap();
+    ip.is_ipv4() || UdpSocket::bind((ip, 0)).is_ok()
+}
+
 fn until<T>(mut probe: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;
     loop {
@@ -97,6 +103,10 @@ fn wildcard_socket_answers_from_the_address_that_was_asked() {
         ("::", "::1", "::1"),
         ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
     ] {
+        if !has_address(bound) || !has_address(ours) {
+            eprintln!("skipped on a host without IPv6: {bound} from {ours}");
+            continue;
+        }
         let engine = engine(bound);
         let client = socket(ours);
         let target = SocketAddr::new(theirs.parse().unwrap(), engine.port());
@@ -147,7 +157,7 @@ fn set_keys(engine: &Engine, transport: u32) {
         .unwrap();
 }
 
-fn add_audio(engine: &Engine) {
+fn add_audio_producer(engine: &Engine) {
     let config = ProducerConfig {
         video: false,
         mid: None,
@@ -172,6 +182,9 @@ fn add_audio(engine: &Engine) {
         config: Box::new(config),
     };
     engine.command(producer).unwrap();
+}
+
+fn add_audio_consumer(engine: &Engine) {
     let config = ConsumerConfig {
         mid: "0".into(),
         ssrc: 6,
@@ -208,7 +221,8 @@ fn media_goes_from_one_client_to_another_and_a_dead_third_does_not_disturb() {
     drop(dead);
     set_keys(&engine, 1);
     set_keys(&engine, 2);
-    add_audio(&engine);
+    add_audio_producer(&engine);
+    add_audio_consumer(&engine);
     for _ in 0..10 {
         let datagram = vec![22];
         let command = Command::SendDtls {
@@ -262,13 +276,10 @@ fn stopped_engine_takes_no_commands_and_frees_its_port() {
 }
 
 #[test]
-fn idle_engine_turns_at_least_ten_times_a_second() {
+fn idle_engine_turns_by_itself() {
     let engine = engine("127.0.0.1");
-    let start = Instant::now();
     let before = engine.counters().ticks.get();
     until(|| (engine.counters().ticks.get() >= before + 10).then_some(()));
-    // Generous to a busy machine: the point is that an idle loop turns at all.
-    assert!(start.elapsed() < DEADLINE);
 }
 
 #[test]

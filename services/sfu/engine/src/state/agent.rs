@@ -1,11 +1,19 @@
 //! The ICE-lite agent of one transport (RFC 8445): who may send, and where to send.
 
+use std::collections::VecDeque;
+
 use super::tuple::Tuple;
 use crate::command::Credentials;
 use crate::wire::stun::IntegrityKey;
 
 /// Addresses that a client may have validated at a time.
 const MAX_PATHS: usize = 8;
+
+/// Transactions that are remembered: those of a minute or so, since browsers check a path in use each
+/// second or third one.
+const MAX_TRANSACTIONS: usize = 32;
+/// Browsers check a path in use within six seconds (RFC 7675, 5.1).
+const ALIVE_MICROS: u64 = 10_000_000;
 
 /// Our half of the short-term credentials; the other half is never needed by an agent that only answers.
 pub struct LocalCredentials {
@@ -50,6 +58,8 @@ pub struct Agent {
     selected: Option<Tuple>,
     state: IceState,
     checked_at_micros: u64,
+    /// The last checks and whence they came: STUN has no protection against replay of its own.
+    transactions: VecDeque<([u8; 12], Tuple)>,
 }
 
 impl Agent {
@@ -61,7 +71,30 @@ impl Agent {
             selected: None,
             state: IceState::New,
             checked_at_micros: 0,
+            transactions: VecDeque::with_capacity(MAX_TRANSACTIONS),
         }
+    }
+
+    /// Notes whence an authentic check came. False if the same one came from elsewhere before: then
+    /// somebody has recorded it, and to follow it would send the media to whom he likes.
+    pub fn is_own(&mut self, transaction: &[u8; 12], tuple: &Tuple) -> bool {
+        let known = self
+            .transactions
+            .iter()
+            .find(|known| known.0 == *transaction);
+        if let Some((_, origin)) = known {
+            return origin == tuple;
+        }
+        if self.transactions.len() == MAX_TRANSACTIONS {
+            self.transactions.pop_front();
+        }
+        self.transactions.push_back((*transaction, *tuple));
+        true
+    }
+
+    /// Whether the client was heard of lately.
+    pub fn is_alive(&self, now_micros: u64) -> bool {
+        now_micros.saturating_sub(self.checked_at_micros) < ALIVE_MICROS
     }
 
     /// Answers the user name fragment that is good no more, if any: that of a restart that the client
@@ -165,7 +198,9 @@ impl Agent {
     /// Ends consent when the last check is too old: answers the paths that are gone.
     pub fn expire(&mut self, now_micros: u64, timeout_micros: u64) -> Vec<Tuple> {
         let age_micros = now_micros.saturating_sub(self.checked_at_micros);
-        if self.paths.is_empty() || age_micros <= timeout_micros {
+        // Connected without a path: another client has proved that the address is its own.
+        let holds = self.state == IceState::Connected || !self.paths.is_empty();
+        if !holds || age_micros <= timeout_micros {
             return Vec::new();
         }
         if self.state == IceState::Connected {

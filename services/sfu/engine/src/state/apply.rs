@@ -101,7 +101,12 @@ impl Core {
                 now,
                 micros: held.arrival_micros,
             };
-            self.handle_media(index, &mut held.bytes, &held.tuple, arrival, io);
+            let handled = self.contain(|core| {
+                core.handle_media(index, &mut held.bytes, &held.tuple, arrival, io);
+            });
+            if !handled {
+                return self.fail(index, io);
+            }
         }
         self.wake_consumers_of_transport(index, now, io);
         Some(())

@@ -8,7 +8,7 @@ use super::transport::Announced;
 use super::tuple::Tuple;
 use crate::event::Event;
 use crate::wire::stun::{
-    ErrorCode, IntegrityKey, Message, Method, StunError, write_binding_error, write_binding_success,
+    Class, ErrorCode, IntegrityKey, Message, StunError, write_binding_error, write_binding_success,
 };
 
 impl Core {
@@ -20,20 +20,53 @@ impl Core {
             self.counters.dropped_stun_unknown_ufrag.one();
             return;
         };
-        let Some(transport) = self.transports.get(index) else {
-            return;
-        };
-        let key = transport.agent.key(ufrag);
-        let Some(key) = key.filter(|key| message.verify_integrity(key)) else {
+        let key = self.key(index, ufrag);
+        if !key.is_some_and(|key| message.verify_integrity(key)) {
             self.counters.dropped_stun_integrity.one();
+            return;
+        }
+        if !self.may_use_path(index, &message, tuple, now) {
+            return;
+        }
+        let Some(key) = self.key(index, ufrag) else {
             return;
         };
         let valid = self.answer(&message, tuple, key, io.out);
         if valid {
             let nominates = message.use_candidate;
             self.take_path(index, *tuple, ufrag, nominates, now);
-            self.announce(index, io);
+            self.announce_first(index, io);
         }
+    }
+
+    fn key(&self, index: usize, ufrag: &str) -> Option<&IntegrityKey> {
+        self.transports.get(index)?.agent.key(ufrag)
+    }
+
+    /// False, and counted, for an authentic check that would move somebody's media by fraud.
+    fn may_use_path(
+        &mut self,
+        index: usize,
+        message: &Message<'_>,
+        tuple: &Tuple,
+        now: Now,
+    ) -> bool {
+        // A client may use the port of one that is gone, but not, with a forged source address, that
+        // of one who is there.
+        let owner = self.tuples.get(tuple).filter(|owner| **owner != index);
+        let owner = owner.and_then(|owner| self.transports.get(*owner));
+        if owner.is_some_and(|owner| owner.agent.is_alive(now.micros)) {
+            self.counters.dropped_stun_path_in_use.one();
+            return false;
+        }
+        let Some(transport) = self.transports.get_mut(index) else {
+            return false;
+        };
+        let own = transport.agent.is_own(&message.transaction_id, tuple);
+        if !own {
+            self.counters.dropped_stun_replayed.one();
+        }
+        own
     }
 
     /// A Binding request, or `None` and counted.
@@ -51,7 +84,7 @@ impl Core {
             }
         };
         counters.stun_in.one();
-        if message.method != Method::Request {
+        if message.class != Class::Request {
             counters.dropped_stun_unexpected.one();
             return None;
         }
@@ -95,7 +128,6 @@ impl Core {
     }
 
     fn take_path(&mut self, index: usize, tuple: Tuple, ufrag: &str, nominates: bool, now: Now) {
-        // A client may use the port of one that is gone.
         let before = self.tuples.insert(tuple, index);
         if let Some(other) = before.filter(|other| *other != index) {
             if let Some(other) = self.transports.get_mut(other) {
@@ -112,6 +144,16 @@ impl Core {
         }
         if let Some(retired) = outcome.retired_ufrag {
             self.ufrags.remove(&retired);
+        }
+    }
+
+    /// Tells the owner of a client that has come. Of another path it is told with the next tick: a
+    /// client that goes to and fro must not fill the ring.
+    fn announce_first(&mut self, index: usize, io: &mut Io<'_>) {
+        let transport = self.transports.get(index);
+        let known = transport.map(|found| found.announced);
+        if !matches!(known, Some(Announced::Connected(_))) {
+            self.announce(index, io);
         }
     }
 

@@ -144,6 +144,11 @@ impl Consumer {
         !self.paused && self.flow == Flow::Running
     }
 
+    /// Whether anything has started it yet.
+    pub fn has_run(&self) -> bool {
+        !self.segments.is_empty()
+    }
+
     /// Whether this packet starts the stream now; the caller asks for each packet that may.
     pub fn start(&mut self, extended: u64, timestamp: u32, clock_rate: u32, now_micros: u64) {
         self.clock_rate = clock_rate;

@@ -72,13 +72,20 @@ impl Core {
     ) {
         self.counters.datagrams_in.one();
         self.counters.bytes_in.add(bytes.len() as u64);
-        let handled = catch_unwind(AssertUnwindSafe(|| {
-            self.dispatch(bytes, tuple, arrival, io);
-        }));
-        if handled.is_err() {
-            self.counters.panics.one();
-            self.fail(tuple, io);
+        let handled = self.contain(|core| core.dispatch(bytes, tuple, arrival, io));
+        if !handled {
+            let owner = self.tuples.get(tuple).copied();
+            owner.and_then(|index| self.fail(index, io));
         }
+    }
+
+    /// Does what a datagram asks for. False after a panic, which is counted.
+    pub(super) fn contain(&mut self, work: impl FnOnce(&mut Self)) -> bool {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self))).is_ok();
+        if !done {
+            self.counters.panics.one();
+        }
+        done
     }
 
     fn dispatch(&mut self, bytes: &mut [u8], tuple: &Tuple, arrival: Arrival, io: &mut Io<'_>) {
@@ -99,15 +106,19 @@ impl Core {
             return;
         };
         match protocol {
-            Protocol::Dtls => self.pass_dtls(index, bytes, io),
+            Protocol::Dtls => self.pass_dtls(index, bytes, arrival.now, io),
             _ => self.handle_media(index, bytes, tuple, arrival, io),
         }
     }
 
-    fn pass_dtls(&mut self, index: usize, bytes: &[u8], io: &mut Io<'_>) {
-        let Some(transport) = self.transports.get(index) else {
+    fn pass_dtls(&mut self, index: usize, bytes: &[u8], now: Now, io: &mut Io<'_>) {
+        let Some(transport) = self.transports.get_mut(index) else {
             return;
         };
+        if !transport.dtls_allowance.take(now.micros) {
+            self.counters.dropped_dtls_excess.one();
+            return;
+        }
         self.counters.dtls_in.one();
         let event = Event::Dtls {
             transport: transport.handle,
@@ -142,19 +153,19 @@ impl Core {
     }
 
     /// Closes the transport whose datagram made the engine panic.
-    fn fail(&mut self, tuple: &Tuple, io: &mut Io<'_>) {
-        let Some(transport) = self.tuples.get(tuple).copied() else {
-            return;
-        };
-        let Some(handle) = self.transports.get(transport).map(|found| found.handle) else {
-            return;
-        };
-        self.remove_transport(handle);
+    pub(super) fn fail(&mut self, index: usize, io: &mut Io<'_>) -> Option<()> {
+        let transport = self.transports.get(index)?.handle;
+        self.remove_transport(transport);
+        // The panic may have come between two steps: what is left must not lead to the transport
+        // that gets this index next.
+        self.tuples.retain(|_, owner| *owner != index);
+        self.ufrags.retain(|_, owner| *owner != index);
         let event = Event::TransportFailed {
-            transport: handle,
+            transport,
             reason: "panic",
         };
         push(&self.counters, io, event);
+        Some(())
     }
 }
 

@@ -86,8 +86,14 @@ counters! {
     dropped_stun_integrity,
     /// Checks with a wrong FINGERPRINT.
     dropped_stun_fingerprint,
+    /// Authentic checks that had come from another address before.
+    dropped_stun_replayed,
+    /// Authentic checks over a path that another transport uses.
+    dropped_stun_path_in_use,
     /// Checks that say ICE-CONTROLLED, answered with 487.
     stun_role_conflicts,
+    /// DTLS beyond what one client may have passed up.
+    dropped_dtls_excess,
     /// DTLS for a transport that has no validated address.
     dropped_dtls_no_address,
     /// DTLS datagrams that are longer than 1,500 bytes.
@@ -104,11 +110,11 @@ counters! {
     srtcp_auth_failed,
     /// SRTCP seen before, or too old to tell.
     srtcp_replayed,
-    /// SRTP of one SSRC more than a transport may have; those of closed producers make room then.
+    /// SRTP and SRTCP of one SSRC more than a transport may have; those of closed producers make room then.
     dropped_too_many_ssrcs,
     /// RTP of a stream that no producer has claimed.
     rtp_before_produce,
-    /// RTP whose payload type is none of its producer's.
+    /// RTP whose payload type is none of its producer's, or none that a consumer takes.
     dropped_payload_type,
     /// Streams that ask for an encoding that another stream feeds.
     duplicate_ssrc,
@@ -134,8 +140,10 @@ counters! {
     retransmitted,
     /// Requested packets that the cache does not hold.
     nack_gone,
-    /// Requested packets that were sent again a moment ago.
+    /// Requested packets that were sent again a moment ago, or ten times.
     nack_repeated,
+    /// Sequence numbers that were asked for beyond what one datagram may ask for.
+    nack_excess,
     /// Key frame requests from consumers, PLI and FIR.
     plis_in,
     /// Key frame requests to publishers.

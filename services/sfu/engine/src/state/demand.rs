@@ -17,8 +17,11 @@ impl Core {
         };
         let transport = self.transports.get(found.transport);
         // Before it can be sent a key frame would be wasted; what makes the transport ready asks again.
-        if found.is_waiting() && transport.is_some_and(Transport::can_send) {
-            let (producer, layer) = (found.producer, found.layer);
+        if !found.is_waiting() || !transport.is_some_and(Transport::can_send) {
+            return;
+        }
+        let (producer, layer) = (found.producer, found.layer);
+        if self.start_from_cache(consumer, now, io).is_none() {
             self.ask_key_frame(producer, layer, now, io);
         }
     }

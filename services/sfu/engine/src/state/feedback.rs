@@ -65,7 +65,7 @@ impl Core {
     }
 
     fn send_nacks(&mut self, index: usize, layer: usize, now: Now, io: &mut Io<'_>) -> Option<()> {
-        let producer = self.producers.get_mut(index).filter(|found| found.nack)?;
+        let producer = self.producers.get_mut(index)?;
         let encoding = producer.encodings.get_mut(layer)?;
         if encoding.losses.missing() == 0 {
             return None;
@@ -77,6 +77,10 @@ impl Core {
         encoding
             .losses
             .due(now.micros / 1_000, PUBLISHER_ROUND_TRIP_MS, lost);
+        if !producer.nack {
+            // They were only to grow old, else they would add up to a gap that cannot be mended.
+            return None;
+        }
         let mut rest = lost.as_slice();
         while !rest.is_empty() {
             let mut covered = 0;

@@ -11,7 +11,7 @@ use super::producer::Encoding;
 use super::stream::StreamRole;
 use super::transport::Transport;
 use crate::wire::nack;
-use crate::wire::rtp::{OutgoingHeader, RtpHeader};
+use crate::wire::rtp::RtpHeader;
 use crate::wire::rtx;
 use crate::wire::srtp::SrtpError;
 
@@ -139,38 +139,66 @@ impl Core {
         let encoding = producer.encodings.get_mut(role.encoding)?;
         let extended = encoding.sequences.unwrap(header.sequence);
         if !role.rtx {
-            let rate = codec.clock_rate;
+            let (came_at, rate) = (arrival.micros, codec.clock_rate);
             let reception = &mut encoding.reception;
-            reception.note(extended, header.timestamp, arrival.micros, rate);
+            reception.note(extended, header.timestamp, came_at, rate);
         }
-        let millis = arrival.now.micros / 1_000;
-        match encoding.losses.receive(extended, millis) {
+        match encoding
+            .losses
+            .receive(extended, arrival.now.micros / 1_000)
+        {
             nack::Arrival::Newest | nack::Arrival::Recovered => {}
             nack::Arrival::Late => {
                 self.counters.duplicates_in.one();
                 return None;
             }
-            nack::Arrival::Lost => {
-                self.counters.streams_restarted.one();
-                encoding.key_frames.want();
-                wait_all(&mut self.consumers, &encoding.consumers);
-            }
+            nack::Arrival::Lost => restart(encoding, &mut self.consumers, &self.counters),
         }
-        encoding.packets_received += 1;
-        encoding.cache.put(extended, header, packet);
-        let media = MediaPacket::new(header, packet, &producer.extensions);
-        let key_frame = codec.begins_key_frame(media.payload());
+        let key_frame = codec.begins_key_frame(header.payload(packet));
+        encoding.keep(extended, header, packet);
         if key_frame == Some(true) {
-            encoding.key_frames.satisfy();
+            encoding.note_key_frame(extended, arrival.now.micros);
         }
         let passage = Passage {
-            packet: media,
+            packet: MediaPacket::new(header, packet, &producer.extensions),
             extended,
             clock_rate: codec.clock_rate,
             can_start: key_frame != Some(false),
             now: arrival.now,
         };
         self.fan_out(role, &passage, io)
+    }
+
+    /// Starts a consumer that has never run with the key frame that others have just got, if there is
+    /// one: a request for another would have to rest.
+    pub(super) fn start_from_cache(
+        &mut self,
+        index: usize,
+        now: Now,
+        io: &mut Io<'_>,
+    ) -> Option<()> {
+        let consumer = self.consumers.get_mut(index)?;
+        let producer = self.producers.get(consumer.producer)?;
+        if consumer.has_run() || producer.paused {
+            return None;
+        }
+        let encoding = producer.encodings.get(consumer.layer)?;
+        let extended = encoding.fresh_key_frame(now.micros)?;
+        let (header, bytes) = encoding.cache.get(extended)?;
+        let passage = Passage {
+            packet: MediaPacket::new(header, bytes, &producer.extensions),
+            extended,
+            clock_rate: producer.codec(header.payload_type)?.clock_rate,
+            can_start: true,
+            now,
+        };
+        let transport = self.transports.get_mut(consumer.transport)?;
+        let ids = &producer.extensions;
+        pass_on(transport, consumer, &passage, io, &self.counters)?;
+        catch_up(encoding, ids, &passage, &mut |later| {
+            pass_on(transport, consumer, later, io, &self.counters);
+        });
+        Some(())
     }
 
     fn fan_out(&mut self, role: StreamRole, passage: &Passage<'_>, io: &mut Io<'_>) -> Option<()> {
@@ -220,8 +248,10 @@ fn catch_up(
 }
 
 /// What follows cannot be told from what is missing: everyone starts anew.
-fn wait_all(consumers: &mut Arena<Consumer>, indices: &[usize]) {
-    for &index in indices {
+fn restart(encoding: &mut Encoding, consumers: &mut Arena<Consumer>, counters: &Counters) {
+    counters.streams_restarted.one();
+    encoding.restart();
+    for &index in &encoding.consumers {
         if let Some(consumer) = consumers.get_mut(index) {
             consumer.wait();
         }
@@ -263,33 +293,19 @@ fn pass_on(
         consumer.wait();
         return None;
     }
-    let header = passage.packet.header;
-    let codec = consumer.codec(header.payload_type)?;
-    let (out, offset) = place(consumer, passage, counters)?;
-    let shape = Shape {
-        header: OutgoingHeader {
-            marker: header.marker,
-            payload_type: codec.payload_type,
-            sequence: out as u16,
-            timestamp: header.timestamp.wrapping_add(offset),
-            ssrc: consumer.ssrc,
-        },
-        rollover: (out >> 16) as u32,
-        marks: fresh_marks(transport, consumer, passage.now),
-        original: None,
+    let packet = &passage.packet;
+    let Some(codec) = consumer.codec(packet.header.payload_type) else {
+        counters.dropped_payload_type.one();
+        return None;
     };
-    if send_packet(
-        transport,
-        consumer,
-        &passage.packet,
-        &shape,
-        io.out,
-        counters,
-    ) {
-        let octets = passage.packet.payload().len();
+    let place = place(consumer, passage, counters)?;
+    let marks = fresh_marks(transport, consumer, passage.now);
+    let shape = Shape::media(consumer, packet.header, codec.payload_type, place, marks);
+    if send_packet(transport, consumer, packet, &shape, io.out, counters) {
+        let octets = packet.payload().len();
         let timestamp = shape.header.timestamp;
-        consumer.ring.note(out, shape.marks);
-        consumer.note_sent(out, timestamp, octets, passage.now.micros);
+        consumer.ring.note(place.0, marks);
+        consumer.note_sent(place.0, timestamp, octets, passage.now.micros);
     }
     Some(())
 }

@@ -1,7 +1,7 @@
 //! When to ask a publisher for a key frame.
 
 /// A key frame costs the publisher several times an ordinary one: at most one request in this time.
-const MIN_INTERVAL_MICROS: u64 = 300_000;
+pub const MIN_INTERVAL_MICROS: u64 = 300_000;
 /// A request or its key frame may be lost: ask again after this time while somebody waits.
 const REPEAT_MICROS: u64 = 1_000_000;
 

@@ -2,6 +2,7 @@
 //! datagrams and events go out.
 
 pub mod agent;
+pub mod allowance;
 pub mod apply;
 pub mod arena;
 pub mod cache;

@@ -42,11 +42,6 @@ pub fn ntp_of_unix_nanos(unix_nanos: u64) -> u64 {
     (seconds << 32) | fraction
 }
 
-/// Middle 32 bits of an NTP timestamp: units of 1/65,536 s (RFC 3550, 4).
-pub fn compact_ntp(ntp: u64) -> u32 {
-    (ntp >> 16) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -74,6 +74,32 @@ pub struct Shape {
     pub original: Option<u16>,
 }
 
+impl Shape {
+    /// A media packet under the consumer's names; `place`: our extended number and what to add to the
+    /// publisher's timestamp.
+    pub fn media(
+        consumer: &Consumer,
+        header: &RtpHeader,
+        payload_type: u8,
+        place: (u64, u32),
+        marks: Marks,
+    ) -> Self {
+        let (out, offset) = place;
+        Self {
+            header: OutgoingHeader {
+                marker: header.marker,
+                payload_type,
+                sequence: out as u16,
+                timestamp: header.timestamp.wrapping_add(offset),
+                ssrc: consumer.ssrc,
+            },
+            rollover: (out >> 16) as u32,
+            marks,
+            original: None,
+        }
+    }
+}
+
 /// Marks for a packet that leaves now.
 pub fn fresh_marks(transport: &mut Transport, consumer: &Consumer, now: Now) -> Marks {
     let mut marks = Marks {

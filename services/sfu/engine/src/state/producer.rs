@@ -2,11 +2,12 @@
 
 use super::cache::PacketCache;
 use super::extension::{Extension, ExtensionIds};
-use super::key_frame::KeyFrameRequests;
+use super::key_frame::{KeyFrameRequests, MIN_INTERVAL_MICROS};
 use super::reception::Reception;
 use super::stream::{StreamRole, StreamTraits};
 use crate::command::{InboundEncoding, ProducerConfig};
 use crate::wire::nack::LossDetector;
+use crate::wire::rtp::RtpHeader;
 use crate::wire::sequence::SequenceUnwrapper;
 use crate::wire::vp8::Descriptor;
 
@@ -56,6 +57,8 @@ pub struct Encoding {
     pub cache: PacketCache,
     pub reception: Reception,
     pub key_frames: KeyFrameRequests,
+    /// Extended number of the latest start of a key frame, and when it came.
+    key_frame: Option<(u64, u64)>,
     /// Packets received, retransmissions included.
     pub packets_received: u64,
     /// Indices of those who get it.
@@ -78,9 +81,44 @@ impl Encoding {
             cache: PacketCache::new(capacity),
             reception: Reception::default(),
             key_frames: KeyFrameRequests::default(),
+            key_frame: None,
             packets_received: 0,
             consumers: Vec::new(),
         }
+    }
+}
+
+impl Encoding {
+    /// Counts a packet and keeps it for retransmission.
+    pub fn keep(&mut self, extended: u64, header: &RtpHeader, packet: &[u8]) {
+        self.packets_received += 1;
+        self.cache.put(extended, header, packet);
+    }
+
+    /// A key frame begins with this packet.
+    pub fn note_key_frame(&mut self, extended: u64, now_micros: u64) {
+        self.key_frames.satisfy();
+        if self.key_frame.is_none_or(|(newest, _)| newest < extended) {
+            self.key_frame = Some((extended, now_micros));
+        }
+    }
+
+    /// The start of a key frame so young that to ask for another one would be too soon.
+    pub fn fresh_key_frame(&self, now_micros: u64) -> Option<u64> {
+        let (extended, came_at_micros) = self.key_frame?;
+        let age_micros = now_micros.saturating_sub(came_at_micros);
+        (age_micros < MIN_INTERVAL_MICROS).then_some(extended)
+    }
+
+    /// Nobody may start with the latest one.
+    pub fn forget_key_frame(&mut self) {
+        self.key_frame = None;
+    }
+
+    /// Only another key frame leads on.
+    pub fn restart(&mut self) {
+        self.forget_key_frame();
+        self.key_frames.want();
     }
 }
 

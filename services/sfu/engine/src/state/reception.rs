@@ -1,7 +1,9 @@
 //! How well one inbound stream arrives, for receiver reports (RFC 3550, appendix A).
 
-use super::now::compact_ntp;
-use crate::wire::rtcp::{ReportBlock, SenderInfo};
+use crate::wire::rtcp::{ReportBlock, SenderInfo, ntp_middle};
+
+/// The unwrapper's first cycle is number one; RFC 3550 counts wraps.
+const FIRST_CYCLE: u64 = 0x1_0000;
 
 /// The publisher's latest sender report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +47,6 @@ impl Reception {
         }
     }
 
-    pub fn received(&self) -> u64 {
-        self.received
-    }
-
     pub fn publisher_report(&self) -> Option<&PublisherReport> {
         self.report.as_ref()
     }
@@ -73,8 +71,8 @@ impl Reception {
         let lost = expected as i64 - self.received as i64;
         let (last_sr, delay_since_last_sr) = match &self.report {
             Some(report) => (
-                compact_ntp(report.ntp),
-                compact_ntp(now_ntp.saturating_sub(report.arrived_ntp)),
+                ntp_middle(report.ntp),
+                ntp_middle(now_ntp.saturating_sub(report.arrived_ntp)),
             ),
             None => (0, 0),
         };
@@ -82,7 +80,7 @@ impl Reception {
             ssrc,
             fraction_lost: fraction.min(255) as u8,
             cumulative_lost: lost.clamp(-0x80_0000, 0x7f_ffff) as i32,
-            highest_sequence: self.highest as u32,
+            highest_sequence: self.highest.saturating_sub(FIRST_CYCLE) as u32,
             jitter: (self.jitter_sixteenths >> 4) as u32,
             last_sr,
             delay_since_last_sr,
@@ -119,7 +117,7 @@ mod tests {
         receive(&mut reception, [FIRST + 4, FIRST + 7]);
         let block = reception.block(5, 0).unwrap();
         assert_eq!((block.fraction_lost, block.cumulative_lost), (128, 2));
-        assert_eq!(block.highest_sequence, (FIRST + 7) as u32);
+        assert_eq!(block.highest_sequence, 0x6b);
         let block = reception.block(5, 0).unwrap();
         assert_eq!((block.fraction_lost, block.cumulative_lost), (0, 2));
     }

@@ -4,7 +4,8 @@ use super::consumer::Consumer;
 use super::core::{Core, Io};
 use super::now::Now;
 use super::outgoing::{MediaPacket, Shape, fresh_marks, send_packet};
-use super::sent::{Marks, Refusal};
+use super::sent::Refusal;
+use super::transport::Transport;
 use crate::wire::rtp::OutgoingHeader;
 
 /// While the round trip is unknown.
@@ -62,28 +63,13 @@ impl Core {
             .ok_or(Refusal::Gone)?;
         let interval = resend_interval_micros(consumer);
         let first_marks = consumer.ring.resend(out, now.micros, interval)?;
-
-        let plain = OutgoingHeader {
-            marker: header.marker,
-            payload_type: codec.payload_type,
-            sequence: out as u16,
-            timestamp: header.timestamp.wrapping_add(offset),
-            ssrc: consumer.ssrc,
-        };
-        let shape = match (consumer.rtx_ssrc, codec.rtx_payload_type) {
-            (Some(ssrc), Some(payload_type)) => Shape {
-                marks: fresh_marks(transport, consumer, now),
-                ..wrapped(plain, ssrc, payload_type, consumer.take_rtx_sequence())
-            },
-            // The same SSRC and number must protect the same bytes: another send time under the same
-            // nonce would give the key of the tag away (RFC 7714, 8.4).
-            _ => Shape {
-                header: plain,
-                rollover: (out >> 16) as u32,
-                marks: first_marks,
-                original: None,
-            },
-        };
+        // The same SSRC and number must protect the same bytes: another send time under the same
+        // nonce would give the key of the tag away (RFC 7714, 8.4).
+        let place = (out, offset);
+        let same = Shape::media(consumer, header, codec.payload_type, place, first_marks);
+        let rtx_type = codec.rtx_payload_type;
+        let by_rtx = rtx_shape(transport, consumer, same.header, rtx_type, now);
+        let shape = by_rtx.unwrap_or(same);
         let packet = MediaPacket::new(header, bytes, &producer.extensions);
         if send_packet(transport, consumer, &packet, &shape, io.out, &self.counters) {
             consumer.counts.retransmitted += 1;
@@ -92,9 +78,17 @@ impl Core {
     }
 }
 
-/// The packet in RTX's clothes (RFC 4588, 4), without marks.
-fn wrapped(plain: OutgoingHeader, ssrc: u32, payload_type: u8, number: u64) -> Shape {
-    Shape {
+/// The packet in RTX's clothes (RFC 4588, 4), with a number of its own; `None` without RTX.
+fn rtx_shape(
+    transport: &mut Transport,
+    consumer: &mut Consumer,
+    plain: OutgoingHeader,
+    payload_type: Option<u8>,
+    now: Now,
+) -> Option<Shape> {
+    let (ssrc, payload_type) = (consumer.rtx_ssrc?, payload_type?);
+    let number = consumer.take_rtx_sequence();
+    Some(Shape {
         header: OutgoingHeader {
             payload_type,
             sequence: number as u16,
@@ -102,9 +96,9 @@ fn wrapped(plain: OutgoingHeader, ssrc: u32, payload_type: u8, number: u64) -> S
             ..plain
         },
         rollover: (number >> 16) as u32,
-        marks: Marks::default(),
+        marks: fresh_marks(transport, consumer, now),
         original: Some(plain.sequence),
-    }
+    })
 }
 
 /// A round trip: sooner, the first retransmission may still be under way.

@@ -111,7 +111,12 @@ impl Core {
 
     pub(super) fn resume_producer(&mut self, handle: u32, now: Now, io: &mut Io<'_>) -> Option<()> {
         let index = self.producers.index_of(handle)?;
-        self.producers.get_mut(index)?.paused = false;
+        let producer = self.producers.get_mut(index)?;
+        producer.paused = false;
+        for encoding in &mut producer.encodings {
+            // What came meanwhile was not meant to be seen.
+            encoding.forget_key_frame();
+        }
         self.wake_consumers(index, now, io);
         Some(())
     }

@@ -5,6 +5,9 @@ use super::now::Now;
 use crate::wire::rtcp::{Compound, Packet, ReportBlock, SenderInfo};
 use crate::wire::srtp::SrtpError;
 
+/// Sequence numbers that one datagram may ask for: as many as are remembered of a consumer.
+const MAX_NACKS: usize = 512;
+
 impl Core {
     pub(super) fn handle_rtcp(
         &mut self,
@@ -13,26 +16,39 @@ impl Core {
         now: Now,
         io: &mut Io<'_>,
     ) -> Option<()> {
-        let crypto = self.transports.get_mut(index)?.crypto.as_mut()?;
+        let transport = self.transports.get_mut(index)?;
+        let crypto = transport.crypto.as_mut()?;
         let length = match crypto.inbound.unprotect_rtcp(bytes) {
             Ok(length) => length,
             Err(error) => {
                 match error {
                     SrtpError::Replayed => self.counters.srtcp_replayed.one(),
                     SrtpError::Unauthentic => self.counters.srtcp_auth_failed.one(),
+                    SrtpError::TooManySsrcs => {
+                        self.counters.dropped_too_many_ssrcs.one();
+                        transport.make_room_for_ssrc();
+                    }
                     _ => self.counters.dropped_malformed.one(),
                 }
                 return None;
             }
         };
         self.counters.rtcp_packets_in.one();
+        let mut nacks_left = MAX_NACKS;
         for part in Compound::new(&bytes[..length]) {
-            self.take_part(index, part, now, io);
+            self.take_part(index, part, &mut nacks_left, now, io);
         }
         Some(())
     }
 
-    fn take_part(&mut self, index: usize, part: Packet<'_>, now: Now, io: &mut Io<'_>) {
+    fn take_part(
+        &mut self,
+        index: usize,
+        part: Packet<'_>,
+        nacks_left: &mut usize,
+        now: Now,
+        io: &mut Io<'_>,
+    ) {
         let counters = &self.counters;
         match part {
             Packet::SenderReport { ssrc, info, blocks } => {
@@ -43,7 +59,12 @@ impl Core {
             Packet::ReceiverReport { blocks, .. } => self.take_blocks(index, blocks, now),
             Packet::Nack {
                 media_ssrc, lost, ..
-            } => self.retransmit_all(index, media_ssrc, lost, now, io),
+            } => {
+                let excess = lost.clone().skip(*nacks_left).count();
+                counters.nack_excess.add(excess as u64);
+                let lost = lost.take(*nacks_left).inspect(|_| *nacks_left -= 1);
+                self.retransmit_all(index, media_ssrc, lost, now, io);
+            }
             Packet::Pli { media_ssrc, .. } => {
                 counters.plis_in.one();
                 self.take_key_frame_request(index, media_ssrc, now, io);

@@ -2,6 +2,8 @@
 
 const VIDEO_PACKETS: usize = 512;
 const AUDIO_PACKETS: usize = 128;
+/// Browsers ask ten times; who asks more often only wants us to send.
+const MAX_RESENDS: u8 = 10;
 
 /// What a packet carried that the cache does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,7 @@ struct Entry {
     /// Our extended number plus one; 0 for nothing.
     key: u64,
     resent_at_micros: Option<u64>,
+    resends: u8,
     marks: Marks,
 }
 
@@ -36,6 +39,7 @@ impl SentRing {
         *self.entry(out) = Entry {
             key: out + 1,
             resent_at_micros: None,
+            resends: 0,
             marks,
         };
     }
@@ -54,10 +58,11 @@ impl SentRing {
         let recent = entry
             .resent_at_micros
             .is_some_and(|at| now_micros.saturating_sub(at) < min_interval_micros);
-        if recent {
+        if recent || entry.resends == MAX_RESENDS {
             return Err(Refusal::Repeated);
         }
         entry.resent_at_micros = Some(now_micros);
+        entry.resends += 1;
         Ok(entry.marks)
     }
 }
@@ -66,7 +71,7 @@ impl SentRing {
 pub enum Refusal {
     /// Never sent, or too long ago.
     Gone,
-    /// Sent again a moment ago.
+    /// Sent again a moment ago, or often enough.
     Repeated,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::agent::Agent;
+use super::allowance::Allowance;
 use super::clock_offset::ClockOffset;
 use super::extension::{Extension, ExtensionIds};
 use super::stream::{StreamRole, UnclaimedStreams};
@@ -13,6 +14,10 @@ use crate::wire::twcc::ArrivalRecorder;
 
 /// SSRCs of closed producers that are remembered.
 const MAX_DEPARTED: usize = 256;
+
+/// A handshake takes less than twenty datagrams; each one goes to the owner through a ring that all
+/// clients share.
+type DtlsAllowance = Allowance<64, 100_000>;
 
 /// Both directions, made by one handshake.
 pub struct Crypto {
@@ -43,6 +48,7 @@ pub struct Transport {
     pub announced: Announced,
     pub crypto: Option<Crypto>,
     pub waiting: Waiting,
+    pub dtls_allowance: DtlsAllowance,
 
     /// Indices, in the order in which they were added.
     pub producers: Vec<usize>,
@@ -91,6 +97,7 @@ impl Transport {
             announced: Announced::Nothing,
             crypto: None,
             waiting: Waiting::default(),
+            dtls_allowance: DtlsAllowance::default(),
             producers: Vec::new(),
             consumers: Vec::new(),
             streams: HashMap::new(),

@@ -102,11 +102,6 @@ fn padding_bytes(packet: &[u8]) -> Option<usize> {
     Some(usize::from(*packet.last()?)).filter(|padding| *padding > 0)
 }
 
-/// SSRC of an RTP packet, encrypted or not.
-pub fn peek_ssrc(packet: &[u8]) -> Option<u32> {
-    read_u32(packet, 8)
-}
-
 /// Iterator over (id, value) of RFC 8285 elements. It ends where the block is malformed.
 #[derive(Clone, Debug)]
 pub struct Elements<'a> {
@@ -236,7 +231,6 @@ mod tests {
         assert_eq!(header.sequence, 0x1234);
         assert_eq!(header.timestamp, 0xdead_beef);
         assert_eq!(header.ssrc, 0x1122_3344);
-        assert_eq!(peek_ssrc(&packet), Some(0x1122_3344));
         assert_eq!(header.csrc_count, 2);
         assert_eq!(header.payload(&packet), [1, 2, 3, 4]);
         assert_eq!(elements_of(&packet), [(1, vec![0xaa])]);

@@ -1,5 +1,7 @@
 //! Connectivity checks as a browser sends them, without the optional FINGERPRINT.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use aws_lc_rs::hmac;
 
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
@@ -9,6 +11,8 @@ const PRIORITY: u16 = 0x0024;
 const USE_CANDIDATE: u16 = 0x0025;
 const ICE_CONTROLLED: u16 = 0x8029;
 const ICE_CONTROLLING: u16 = 0x802a;
+
+static TRANSACTIONS: AtomicU32 = AtomicU32::new(0);
 
 /// A binding request to the agent that has `ufrag` and `password`.
 pub struct Check<'a> {
@@ -22,7 +26,8 @@ impl Check<'_> {
     pub fn bytes(&self) -> Vec<u8> {
         let mut message = vec![0x00, 0x01, 0x00, 0x00];
         message.extend(MAGIC_COOKIE);
-        message.extend(b"transaction!");
+        message.extend(b"transact");
+        message.extend(TRANSACTIONS.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         let username = format!("{}:remote", self.ufrag);
         attribute(&mut message, USERNAME, username.as_bytes());
         attribute(&mut message, PRIORITY, &1_u32.to_be_bytes());

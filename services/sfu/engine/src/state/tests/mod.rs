@@ -3,6 +3,8 @@
 mod connectivity;
 mod feedback;
 mod forwarding;
+mod hostile;
+mod joining;
 mod lab;
 mod lifetime;
 mod retransmission;

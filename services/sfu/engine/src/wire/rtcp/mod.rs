@@ -9,7 +9,7 @@ mod report;
 pub use build::{NackWritten, write_nack, write_pli, write_receiver_report, write_sender_report};
 pub(super) use build::{finish_part, write_part_header};
 pub use feedback::{FirEntries, LostSequences};
-pub use ntp::{ntp_from_unix_us, ntp_middle};
+pub use ntp::ntp_middle;
 pub use packet::{Compound, Packet, Ssrcs};
 pub(super) use packet::{FORMAT_TRANSPORT_CC, TRANSPORT_FEEDBACK};
 pub use report::{ReportBlock, ReportBlocks, SenderInfo};

@@ -60,7 +60,7 @@ impl InboundContext {
             sequence,
             header_bytes,
         } = RtpParts::parse(&packet[..plain_length])?;
-        let slot = self.rtp_streams.find(ssrc)?;
+        let slot = self.rtp_streams.find(ssrc);
         let index = slot
             .estimate(&self.rtp_streams, sequence)
             .ok_or(SrtpError::Replayed)?;
@@ -72,7 +72,7 @@ impl InboundContext {
             SessionCipher::Gcm(gcm) => gcm.open_rtp(packet, header_bytes, ssrc, index),
             SessionCipher::CounterHmac(suite) => suite.open_rtp(packet, header_bytes, ssrc, index),
         }?;
-        self.rtp_streams.accept(slot, ssrc, index);
+        self.rtp_streams.accept(slot, ssrc, index)?;
         Ok(plain_length)
     }
 
@@ -95,13 +95,13 @@ impl InboundContext {
         let ssrc = rtcp_ssrc(packet)?;
         let word = read_u32(packet, packet.len() - word_from_end).ok_or(SrtpError::Malformed)?;
         let index = u64::from(word & !ENCRYPTED_FLAG);
-        let slot = self.rtcp_streams.find(ssrc)?;
+        let slot = self.rtcp_streams.find(ssrc);
         slot.check(&self.rtcp_streams, index)?;
         match &self.rtcp_cipher {
             SessionCipher::Gcm(gcm) => gcm.open_rtcp(packet, ssrc),
             SessionCipher::CounterHmac(suite) => suite.open_rtcp(packet, ssrc),
         }?;
-        self.rtcp_streams.accept(slot, ssrc, index);
+        self.rtcp_streams.accept(slot, ssrc, index)?;
         Ok(plain_length)
     }
 
@@ -155,26 +155,26 @@ impl Slot {
 }
 
 impl Streams {
-    fn find(&self, ssrc: u32) -> Result<Slot, SrtpError> {
-        match self.ssrcs.iter().position(|known| *known == ssrc) {
-            Some(at) => Ok(Slot::Known(at)),
-            None if self.ssrcs.len() < MAX_SSRCS => Ok(Slot::New),
-            None => Err(SrtpError::TooManySsrcs),
-        }
+    fn find(&self, ssrc: u32) -> Slot {
+        let position = self.ssrcs.iter().position(|known| *known == ssrc);
+        position.map_or(Slot::New, Slot::Known)
     }
 
-    fn accept(&mut self, slot: Slot, ssrc: u32, index: u64) {
+    /// Only an authentic packet may be told that there is no room: whoever hears it makes some.
+    fn accept(&mut self, slot: Slot, ssrc: u32, index: u64) -> Result<(), SrtpError> {
         match slot {
             Slot::Known(at) => {
                 if let Some(window) = self.windows.get_mut(at) {
                     window.accept(index);
                 }
             }
+            Slot::New if self.ssrcs.len() == MAX_SSRCS => return Err(SrtpError::TooManySsrcs),
             Slot::New => {
                 self.ssrcs.push(ssrc);
                 self.windows.push(ReplayWindow::starting_at(index));
             }
         }
+        Ok(())
     }
 
     fn remove(&mut self, ssrc: u32) {

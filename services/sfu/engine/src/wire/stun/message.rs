@@ -9,8 +9,9 @@ const BINDING: u16 = 0x001;
 /// XORed with the CRC so that it differs from one of an encapsulated protocol ("STUN").
 pub(super) const FINGERPRINT_MASK: u32 = 0x5354_554e;
 
+/// What a message is (RFC 8489 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub enum Class {
     Request,
     Indication,
     /// An answer to somebody's request; an ICE-lite agent sends none.
@@ -31,7 +32,7 @@ pub enum StunError {
 /// nothing here may be believed before `verify_integrity`.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    pub method: Method,
+    pub class: Class,
     pub transaction_id: [u8; 12],
     pub username: Option<&'a [u8]>,
     pub priority: Option<u32>,
@@ -140,7 +141,7 @@ fn parse_header(datagram: &[u8]) -> Option<(u16, Message<'_>)> {
         return None;
     }
     let message = Message {
-        method: method(kind),
+        class: class(kind),
         transaction_id: datagram.get(8..HEADER_BYTES)?.try_into().ok()?,
         username: None,
         priority: None,
@@ -160,11 +161,11 @@ const fn method_bits(kind: u16) -> u16 {
     kind & 0x000f | (kind & 0x00e0) >> 1 | (kind & 0x3e00) >> 2
 }
 
-const fn method(kind: u16) -> Method {
+const fn class(kind: u16) -> Class {
     match kind & 0x0110 {
-        0x0000 => Method::Request,
-        0x0010 => Method::Indication,
-        _ => Method::Response,
+        0x0000 => Class::Request,
+        0x0010 => Class::Indication,
+        _ => Class::Response,
     }
 }
 

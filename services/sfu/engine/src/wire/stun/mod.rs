@@ -6,7 +6,7 @@ mod message;
 mod response;
 
 pub use integrity::IntegrityKey;
-pub use message::{Message, Method, StunError};
+pub use message::{Class, Message, StunError};
 pub use response::{ErrorCode, write_binding_error, write_binding_success};
 
 const MAGIC_COOKIE: u32 = 0x2112_a442;

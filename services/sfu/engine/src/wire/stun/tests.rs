@@ -55,7 +55,7 @@ fn set_length(message: &mut [u8]) {
 fn rfc_5769_section_2_1_sample_request() {
     let bytes = hex(SAMPLE_REQUEST);
     let message = Message::parse(&bytes).unwrap();
-    assert_eq!(message.method, Method::Request);
+    assert_eq!(message.class, Class::Request);
     assert_eq!(message.transaction_id, ID);
     assert_eq!(message.username, Some(&b"evtj:h6vY"[..]));
     assert_eq!(message.local_ufrag(), Some("evtj"));
@@ -84,7 +84,7 @@ fn rfc_5769_sections_2_2_and_2_3_sample_responses() {
     {
         let bytes = hex(sample);
         let message = Message::parse(&bytes).unwrap();
-        assert_eq!(message.method, Method::Response);
+        assert_eq!(message.class, Class::Response);
         assert!(message.verify_integrity(&IntegrityKey::new(SAMPLE_PASSWORD)));
         let mut buffer = [0; 100];
         let length = write_binding_success(&mut buffer, &ID, mapped, &key()).unwrap();
@@ -106,8 +106,8 @@ fn a_success_response_verifies_and_needs_all_its_room() {
         assert!(length <= 76);
         let message = Message::parse(&buffer[..length]).unwrap();
         assert_eq!(
-            (message.method, message.transaction_id),
-            (Method::Response, ID)
+            (message.class, message.transaction_id),
+            (Class::Response, ID)
         );
         assert!(message.has_fingerprint && message.verify_integrity(&key()));
         for room in 0..length {
@@ -159,7 +159,7 @@ fn error_responses_name_code_reason_and_attribute() {
         let given = with_key.then_some(&key);
         let length = write_binding_error(&mut buffer, &ID, code, given).unwrap();
         let message = Message::parse(&buffer[..length]).unwrap();
-        assert_eq!(message.method, Method::Response);
+        assert_eq!(message.class, Class::Response);
         assert!(message.has_fingerprint);
         assert_eq!(message.verify_integrity(&key), with_key);
         assert!(
@@ -198,16 +198,16 @@ fn a_nominating_check_of_a_browser_is_understood() {
 #[test]
 fn class_and_method_are_told_apart() {
     assert_eq!(
-        Message::parse(&request(0x0011, &[])).unwrap().method,
-        Method::Indication
+        Message::parse(&request(0x0011, &[])).unwrap().class,
+        Class::Indication
     );
     assert_eq!(
-        Message::parse(&request(0x0101, &[])).unwrap().method,
-        Method::Response
+        Message::parse(&request(0x0101, &[])).unwrap().class,
+        Class::Response
     );
     assert_eq!(
-        Message::parse(&request(0x0111, &[])).unwrap().method,
-        Method::Response
+        Message::parse(&request(0x0111, &[])).unwrap().class,
+        Class::Response
     );
     for allocate_or_unknown in [0x0003, 0x0021, 0x0201, 0x3fff] {
         let bytes = request(allocate_or_unknown, &[]);
