@@ -21,8 +21,6 @@ class Event:
 
     payload: Payload
     position: Position | None
-    # W3C trace context of what caused it; may be empty.
-    traceparent: str = ""
 
 
 class LogBroken(Exception):

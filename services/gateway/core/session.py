@@ -331,6 +331,10 @@ class Session:
             self._order.reset()
         effects = events(self._order.release())
         effects.append(error(ordinal, request, refusal))
+        if isinstance(request, RoomLeave) and not self._is_seated:
+            # The session has ended while the leave was under way.
+            self.phase = Phase.CLOSED
+            return [*effects, Close(CloseCode.NORMAL, "left")]
         return effects + self._advance(now)
 
     # What the worker says unasked.

@@ -31,6 +31,11 @@ class Outbox:
         self._wake = asyncio.Event()
         self._flush_timer: asyncio.TimerHandle | None = None
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the socket is closed or about to be."""
+        return self._closing is not None
+
     def put(self, frame: bytes) -> bool:
         """Queue a frame. False where the client reads too slowly: the socket is then closed."""
         if self._closing is not None:

@@ -8,10 +8,13 @@ from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import CloseCode as StandardCode
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
 from services.common.ids import PeerId, SessionId
 from services.gateway.core.close_code import CloseCode
+from services.gateway.core.limit import TokenBucket
 from services.gateway.core.port import Upstream
 from services.gateway.edge.connection import Connection, EdgeConfig, Identity
 from services.gateway.edge.http import HttpFront
@@ -22,13 +25,18 @@ from services.gateway.edge.token import TokenVerifier
 MAX_QUEUED_FRAMES = 16
 HANDSHAKE_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
+# Ping frames of one client, which no browser sends. The library answers each at once, even where
+# the client reads nothing.
+PING_FRAMES_PER_S = 10.0
+PING_FRAME_BURST = 100
 
 
 class SignalingSocket(ServerConnection):
-    """Says the protocol's own close code where the library would say the standard one."""
+    """Says the protocol's own close codes where the library says a standard one, or nothing."""
 
     def __init__(self, protocol: ServerProtocol, *args: Any, **settings: Any) -> None:
         super().__init__(protocol, *args, **settings)
+        self._pings = TokenBucket(PING_FRAMES_PER_S, PING_FRAME_BURST, self.loop.time())
         fail = protocol.fail
 
         def fail_by_protocol(code: StandardCode | int, reason: str = "") -> None:
@@ -39,6 +47,15 @@ class SignalingSocket(ServerConnection):
 
         # The protocol object fails a connection through this public method only.
         setattr(protocol, "fail", fail_by_protocol)  # noqa: B010 - mypy refuses the assignment
+
+    def process_event(self, event: Event) -> None:
+        """Let the library process it; one ping frame too many ends the connection."""
+        is_ping = isinstance(event, Frame) and event.opcode is Opcode.PING
+        is_flood = is_ping and not self._pings.take(self.loop.time())
+        if is_flood and self.protocol.state is State.OPEN:
+            self.protocol.fail(CloseCode.FLOODING, "flooding")
+            self.send_data()
+        super().process_event(event)
 
 
 class EdgeServer:
@@ -57,6 +74,8 @@ class EdgeServer:
         self._connections: set[Connection] = set()
         self._http = HttpFront(files, lambda: upstream.is_ready, self._has_room)
         self._server: Server | None = None
+        # Once stopping: within which time clients come back.
+        self._spread_ms: int | None = None
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Listen. Raises OSError where the port is not to be had."""
@@ -89,7 +108,7 @@ class EdgeServer:
         """Tell every client to come back within `spread_ms`, close, wait until all is settled."""
         if self._server is None:
             return
-        # New connections first, so that nobody slips in behind the farewell.
+        self._spread_ms = spread_ms
         self._server.close(close_connections=False)
         for connection in list(self._connections):
             connection.drain(after_ms=random.randint(0, spread_ms))
@@ -104,6 +123,9 @@ class EdgeServer:
         )
         connection = Connection(socket, identity, self._config, self._verifier, self._upstream)
         self._connections.add(connection)
+        if self._spread_ms is not None:
+            # Its handshake was over before the library stopped listening.
+            connection.drain(after_ms=random.randint(0, self._spread_ms))
         try:
             await connection.run()
         finally:

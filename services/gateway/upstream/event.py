@@ -18,7 +18,7 @@ def event_from_pb(message: event_pb2.SessionEvent) -> Event | None:
     if kind is None:
         return None
     position = Position(Epoch(message.epoch), message.seq) if message.seq else None
-    return Event(PAYLOAD[kind](getattr(message, kind)), position, message.traceparent)
+    return Event(PAYLOAD[kind](getattr(message, kind)), position)
 
 
 def _producer_new(message: event_pb2.ProducerNew) -> Payload:

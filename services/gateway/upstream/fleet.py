@@ -159,6 +159,9 @@ class Fleet:
                     _log.warning(
                         "gateway.describe.failed", worker=link.address, reason=refusal.reason
                     )
+                except Exception:
+                    # The watches on all workers would end with this task.
+                    _log.exception("gateway.describe.broken", worker=link.address)
 
 
 def _reconnecting() -> Refusal:

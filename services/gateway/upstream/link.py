@@ -3,10 +3,12 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from opentelemetry.trace import Span, SpanKind
 
 from services.common.errors import Code, Refusal
 from services.common.ids import GatewayId, SessionId, WatchId
@@ -14,6 +16,7 @@ from services.common.log import get_logger
 from services.common.rpc.interceptor import client_interceptors
 from services.common.rpc.size import MAX_REPLY_BYTES, MAX_REQUEST_BYTES
 from services.common.rpc.status import refusal_of
+from services.common.telemetry import context_from_traceparent, tracer
 from services.gateway.core.effect import EventArrived, SessionEnded, WorkerLost
 from services.gateway.core.port import News
 from services.gateway.upstream.event import event_from_pb
@@ -42,6 +45,7 @@ FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 2.0
 
 _log = get_logger("gateway.upstream")
+_tracer = tracer("services.gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,9 @@ class Link:
             # The session notices the gap at its next event.
             _log.exception("gateway.event.not_understood", session_id=message.session_id)
             return
-        if event is not None:
+        if event is None:
+            return
+        with _caused_by(message.traceparent, event.payload.type):
             self._news(SessionId(message.session_id), EventArrived(event))
 
     def _news(self, session_id: SessionId, news: News) -> None:
@@ -220,6 +226,16 @@ class Link:
         for session_id in list(self._tell):
             self._news(session_id, WorkerLost())
         self._tell.clear()
+
+
+def _caused_by(traceparent: str, event_type: str) -> AbstractContextManager[Span | None]:
+    """A span for telling an event, in the trace of the request that caused it, if one did."""
+    cause = context_from_traceparent(traceparent)
+    if cause is None:
+        return nullcontext()
+    return _tracer.start_as_current_span(
+        f"event {event_type}", context=cause, kind=SpanKind.CONSUMER
+    )
 
 
 class EndOfStream(Exception):

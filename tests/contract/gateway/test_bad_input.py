@@ -172,6 +172,16 @@ async def test_flood_is_limited_and_then_cut_off(worker: RunningWorker) -> None:
             assert await close_code(client) == 4429
 
 
+async def test_flood_of_ping_frames_is_cut_off(gateway: RunningGateway) -> None:
+    reader, writer = await _bare_socket(gateway)
+    # An empty ping frame, masked with zeros (RFC 6455, 5.5.2).
+    writer.write(b"\x89\x80\x00\x00\x00\x00" * 1000)
+    data = await asyncio.wait_for(reader.read(), WITHIN_S)
+    writer.close()
+
+    assert b"\x88" + bytes([2 + len("flooding")]) + (4429).to_bytes(2, "big") in data
+
+
 async def test_client_that_answers_no_ping_is_closed_with_4408(worker: RunningWorker) -> None:
     async with running_gateway(worker.address, ping_interval_ms=20, ping_timeout_ms=50) as gateway:
         reader, writer = await _bare_socket(gateway)

@@ -8,6 +8,8 @@ import pytest
 import structlog
 
 from services.common.log import configure_logging
+from tests.support.client import connected
+from tests.support.frame import frame
 from tests.support.gateway import RunningGateway, joined
 
 PASSWORD = "p4ssw0rd-of-ice"
@@ -20,6 +22,33 @@ def lines() -> Iterator[io.StringIO]:
     configure_logging("gateway", "debug", stream)
     yield stream
     structlog.configure(**before)
+
+
+async def test_event_is_logged_with_the_trace_of_the_request_that_caused_it(
+    lines: io.StringIO, gateway: RunningGateway
+) -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    async with joined(gateway, "candidate", "Ada") as ada, joined(gateway, "proctor", "Pat") as pat:
+        await ada.ask("transport:create", {"direction": "send"})
+        traceparent = f"00-{trace_id}-00f067aa0ba902b7-01"
+        await ada.ask("produce", {"kind": "audio"}, traceparent=traceparent)
+        await pat.event("producer:new")
+
+    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    (event,) = [line for line in logged if line.get("type") == "producer:new"]
+    assert (event["peer_id"], event["trace_id"]) == (pat.peer_id, trace_id)
+
+
+async def test_frames_behind_a_close_are_not_looked_at(
+    lines: io.StringIO, gateway: RunningGateway
+) -> None:
+    async with connected(gateway.url) as client:
+        for text in ("{", "{", "{", *[frame("ping")] * 20):
+            await client.send_text(text)
+        assert await client.close_code() == 4400
+
+    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert len([line for line in logged if line["event"] == "gateway.message.received"]) == 3
 
 
 async def test_messages_in_and_out_are_logged_with_their_correlation_id(

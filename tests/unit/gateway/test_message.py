@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from services.common.errors import Code
 from services.gateway.core.message.connection import AuthRequest, Ping, Pong
@@ -18,7 +19,12 @@ from services.gateway.core.message.media import (
 )
 from services.gateway.core.message.request import Rejection, parse
 from services.gateway.core.message.room import RoomJoin, RoomLeave
-from services.gateway.core.message.rtp import RtpCodecParameters, RtpParameters
+from services.gateway.core.message.rtp import (
+    RtpCapabilities,
+    RtpCodecParameters,
+    RtpParameters,
+)
+from services.gateway.core.message.transport import IceParameters
 from services.gateway.core.refusal import error_of
 from tests.support.frame import frame
 
@@ -51,6 +57,28 @@ def test_unknown_fields_are_ignored() -> None:
     parsed = parse(frame("room:leave", {"why": "done"}, extra=[1]))
 
     assert isinstance(parsed, RoomLeave)
+
+
+@pytest.mark.parametrize(
+    "codecs",
+    [
+        [{"rtcpFeedback": [{}] * 32, "parameters": {str(n): None for n in range(64)}}] * 64,
+        [{"parameters": {str(n): None for n in range(5000)}}],
+    ],
+)
+def test_one_frame_cannot_hold_thousands_of_errors(codecs: list[dict[str, Any]]) -> None:
+    # Describing each would take the event loop's time from every other client.
+    with pytest.raises(ValidationError) as caught:
+        RtpCapabilities.model_validate_json(json.dumps({"codecs": codecs}))
+
+    assert caught.value.error_count() < 200
+
+
+def test_error_of_a_message_does_not_show_its_input() -> None:
+    with pytest.raises(ValidationError) as caught:
+        IceParameters.model_validate({"password": "p4ssw0rd", "usernameFragment": 7})
+
+    assert "p4ssw0rd" not in str(caught.value)
 
 
 def test_attribute_names_are_no_wire_names() -> None:

@@ -36,6 +36,19 @@ def test_leaving_is_answered_and_closes() -> None:
     assert stage.feed(SocketClosed()) == []
 
 
+def test_session_that_ends_before_a_leave_is_refused_closes_all_the_same() -> None:
+    stage = Stage().join()
+    (leave,) = stage.receive("room:leave")
+    assert isinstance(leave, Call)
+    stage.feed(SessionEnded("KICKED"))
+
+    stage.feed(Refused(leave.ordinal, Refusal(Code.NOT_FOUND, "SESSION_NOT_FOUND", "Unknown.")))
+
+    assert stage.error == ("NOT_FOUND", "SESSION_NOT_FOUND")
+    assert stage.closed is not None
+    assert stage.closed.code == 1000
+
+
 def test_client_that_vanishes_is_detached() -> None:
     assert Stage().join().feed(SocketClosed()) == [Detach()]
 

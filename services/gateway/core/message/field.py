@@ -32,6 +32,8 @@ class WireModel(BaseModel):
         frozen=True,
         extra="ignore",
         allow_inf_nan=False,
+        # A validation error may be logged, and the input may be a token or an ICE password.
+        hide_input_in_errors=True,
     )
 
 

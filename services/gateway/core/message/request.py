@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from services.common.errors import Code, Refusal
 from services.gateway.core.message.connection import AuthRequest, Ping
@@ -94,12 +95,13 @@ def _rejection(frame: str | bytes, error: ValidationError) -> Rejection:
     if not isinstance(loose.type, str):
         refusal = Refusal(Code.INVALID_MESSAGE, "NO_TYPE", "A message has a type.")
         return Rejection(refusal, is_bad_frame=True, correlation_id=correlation_id)
-    return Rejection(
-        _refusal_of(error),
-        is_bad_frame=False,
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    if first["type"] == "union_tag_invalid":
+        refusal = Refusal(Code.INVALID_MESSAGE, "UNKNOWN_TYPE", "This message type is not known.")
         # Only a known type is logged: a client could write anything there.
-        type=None if _is_unknown_type(error) else loose.type,
-        correlation_id=correlation_id,
+        return Rejection(refusal, is_bad_frame=False, correlation_id=correlation_id)
+    return Rejection(
+        _bad_field(first), is_bad_frame=False, type=loose.type, correlation_id=correlation_id
     )
 
 
@@ -107,14 +109,7 @@ def _is_correlation_id(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_CORRELATION_ID
 
 
-def _is_unknown_type(error: ValidationError) -> bool:
-    return error.errors(include_input=False, include_url=False)[0]["type"] == "union_tag_invalid"
-
-
-def _refusal_of(error: ValidationError) -> Refusal:
-    if _is_unknown_type(error):
-        return Refusal(Code.INVALID_MESSAGE, "UNKNOWN_TYPE", "This message type is not known.")
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+def _bad_field(first: ErrorDetails) -> Refusal:
     # The first part of the location is the type, which the client knows.
     field = ".".join(str(part) for part in first["loc"][1:])[:128]
     problem = first["msg"].removeprefix("Value error, ")

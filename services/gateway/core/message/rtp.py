@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, FailFast, Field, StringConstraints
 
 from services.gateway.core.message.field import MediaKind, WireModel
 
 MAX_CODECS = 64
 MAX_EXTENSIONS = 64
 MAX_ENCODINGS = 16
+MAX_CODEC_PARAMETERS = 64
 
 Ssrc = Annotated[int, Field(ge=0, le=2**32 - 1)]
 PayloadType = Annotated[int, Field(ge=0, le=127)]
@@ -20,6 +21,14 @@ Uri = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ShortText = Annotated[str, StringConstraints(max_length=256)]
 Rid = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern="^[A-Za-z0-9_-]+$")]
 
+
+def _few(value: object) -> object:
+    # pydantic counts a dictionary only after it has looked at every entry.
+    if isinstance(value, dict) and len(value) > MAX_CODEC_PARAMETERS:
+        raise ValueError(f"has more than {MAX_CODEC_PARAMETERS} entries")
+    return value
+
+
 # mediasoup-client compares codec parameters strictly and fails on null and booleans: an integer
 # stays an integer and text stays text, all the way through.
 ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -27,7 +36,7 @@ ParameterValue = (
     Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
     | Annotated[str, StringConstraints(max_length=1024)]
 )
-CodecParameters = Annotated[dict[ParameterName, ParameterValue], Field(max_length=64)]
+CodecParameters = Annotated[dict[ParameterName, ParameterValue], BeforeValidator(_few)]
 
 
 class RtcpFeedback(WireModel):
@@ -57,7 +66,9 @@ class RtpHeaderExtension(WireModel):
 
 
 class RtpCapabilities(WireModel):
-    codecs: Annotated[list[RtpCodecCapability], Field(max_length=MAX_CODECS)] = Field(
+    # One frame can hold thousands of errors, and each costs the time of everyone else: only the
+    # first bad codec is described.
+    codecs: Annotated[list[RtpCodecCapability], Field(max_length=MAX_CODECS), FailFast()] = Field(
         default_factory=list
     )
     header_extensions: Annotated[list[RtpHeaderExtension], Field(max_length=MAX_EXTENSIONS)] = (
@@ -104,7 +115,9 @@ class RtcpParameters(WireModel):
 
 class RtpParameters(WireModel):
     mid: ShortText | None = None
-    codecs: Annotated[list[RtpCodecParameters], Field(min_length=1, max_length=MAX_CODECS)]
+    codecs: Annotated[
+        list[RtpCodecParameters], Field(min_length=1, max_length=MAX_CODECS), FailFast()
+    ]
     header_extensions: list[RtpHeaderExtensionParameters] = Field(
         default_factory=list, max_length=MAX_EXTENSIONS
     )
