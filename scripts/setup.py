@@ -26,6 +26,9 @@ LOGS = MAKE / "log"
 WHEELS = MAKE / "wheel"
 GOALS = ("run", "check", "test", "engine", "console", "lock")
 LAST_LINES = 30
+# Sets of packages in one environment, which holds one version of each package: installing the one
+# set may replace what the other installed, when requirements have changed in between.
+SHARED = {"packages-run", "packages-dev"}
 
 Command = list[str]
 
@@ -43,6 +46,8 @@ class Step:
     commands: Callable[[], list[tuple[Command, Path]]]
     after: tuple[str, ...] = ()
     output: Path | None = None
+    # Steps whose work this one overwrites.
+    undoes: tuple[str, ...] = ()
 
     @property
     def is_current(self) -> bool:
@@ -72,7 +77,9 @@ def package_step(name: str, says: str, *locks: str, after: tuple[str, ...] = ())
     """Install hashed requirements into the virtual environment."""
     files = [REQUIREMENTS / f"{lock}.txt" for lock in locks]
     fingerprint = stamp.digest(files, venv_identity())
-    return Step(name, says, fingerprint, lambda: [(hashed(*locks), ROOT)], after)
+    undoes = tuple(SHARED - {name}) if name in SHARED else ()
+    commands = [(hashed(*locks), ROOT)]
+    return Step(name, says, fingerprint, lambda: commands, after, undoes=undoes)
 
 
 def debian_step(goals: set[str]) -> Step | None:
@@ -212,6 +219,8 @@ def run_step(step: Step, progress: Progress) -> None:
     log = LOGS / f"setup-{step.name}.log"
     started = time.monotonic()
     progress.say("…", step.says)
+    for name in (step.name, *step.undoes):
+        stamp.forget(name)
     with log.open("w") as file:
         for command, folder in step.commands():
             file.write(f"$ {' '.join(command)}\n")

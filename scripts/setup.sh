@@ -4,7 +4,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly IS_NEW_ENOUGH='import sys; sys.exit(sys.version_info < (3, 11))'
+# Making .venv ends with pip's metadata: an environment without it is half made, or of a Python that
+# has since been replaced.
+readonly IS_USABLE='
+import sys, importlib.metadata as metadata
+metadata.version("pip")
+sys.exit(sys.version_info < (3, 11))'
 readonly CAN_MAKE_VENV='import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'
 
 find_python() {
@@ -40,7 +45,17 @@ install_python() {
     python3 python3-venv >>.make/log/setup-python.log 2>&1
 }
 
-if ! .venv/bin/python -c "$IS_NEW_ENOUGH" 2>/dev/null; then
+if [[ $(uname -s) != Linux ]]; then
+  echo "Invigil runs on Linux only: its packet engine uses recvmmsg, sendmmsg and eventfd." >&2
+  exit 1
+fi
+
+# Two starts at once would each make .venv; the second waits until the first has set up everything.
+mkdir -p .make
+exec 9>.make/setup.lock
+if command -v flock >/dev/null; then flock 9; fi
+
+if ! .venv/bin/python -c "$IS_USABLE" 2>/dev/null; then
   if ! python=$(find_python); then
     install_python || true
     if ! python=$(find_python); then

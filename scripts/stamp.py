@@ -38,6 +38,11 @@ def is_current(name: str, fingerprint: str) -> bool:
     return stamp.exists() and stamp.read_text() == fingerprint
 
 
+def forget(name: str) -> None:
+    """What step `name` made is about to change, and may be left half changed."""
+    (MAKE / f"{name}.stamp").unlink(missing_ok=True)
+
+
 def write(name: str, fingerprint: str) -> None:
     MAKE.mkdir(exist_ok=True)
     (MAKE / f"{name}.stamp").write_text(fingerprint)

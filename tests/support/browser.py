@@ -91,7 +91,7 @@ class Tab:
         """Turn the sound on, as a proctor does."""
         button = self.page.get_by_test_id("enable-sound")
         await button.click()
-        assert await button.get_attribute("aria-pressed") == "true"
+        assert await button.get_attribute("data-on") == "true"
 
     async def report(self) -> str:
         """What a person needs who looks for the cause of a failure."""

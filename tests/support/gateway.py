@@ -16,7 +16,7 @@ from services.gateway.config import GatewaySettings
 from services.sfu.control.server import ControlServer
 from services.sfu.control.worker import Worker, WorkerConfig
 from tests.support.client import Client, connected
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 from tests.support.recording_media import RecordingMedia
 
 SECRET = "a secret of at least thirty-two bytes"

@@ -10,6 +10,8 @@ Value = TypeVar("Value")
 # Generous: a loaded machine must not fail a test that a quiet one passes.
 PATIENCE_S = 45.0
 INTERVAL_S = 0.1
+# In one process a look costs nothing.
+SHORT_INTERVAL_S = 0.005
 
 
 async def until(
@@ -36,3 +38,14 @@ def until_now(ask: Callable[[], Value], what: str, *, within_s: float = PATIENCE
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s:.0f} s: {what} (last: {value!r})")
         time.sleep(INTERVAL_S)
+
+
+async def eventually(
+    condition: Callable[[], object], *, within_s: float = 10.0, what: str = ""
+) -> None:
+    """As `until`, for a condition in this process."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within_s} s: {what or condition}")
+        await asyncio.sleep(SHORT_INTERVAL_S)

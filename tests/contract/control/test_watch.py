@@ -11,7 +11,7 @@ from services.pb.invigil.sfu.v1 import event_pb2, room_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.sfu.control import watch as watch_module
 from tests.support.control import DEADLINE_S, Gateway, RunningWorker, Stream, run_worker
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 
 
 def is_lost(running: RunningWorker, session_id: str) -> bool:

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.support.client import RefusedError, connected
-from tests.support.eventually import eventually
 from tests.support.gateway import ROOM, RunningGateway, RunningWorker, joined, mint
+from tests.support.poll import eventually
 
 FINGERPRINT = {"algorithm": "sha-256", "value": ":".join(["AB"] * 32)}
 

@@ -13,7 +13,6 @@ from services.pb.invigil.sfu.v1 import event_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.pb.invigil.sfu.v1 import sfu_service_pb2_grpc as pb_grpc
 from tests.support.client import Client, connected
-from tests.support.eventually import eventually
 from tests.support.gateway import (
     ROOM,
     RunningGateway,
@@ -24,6 +23,7 @@ from tests.support.gateway import (
     running_gateway,
     running_worker,
 )
+from tests.support.poll import eventually
 
 
 class ScriptedWorker(pb_grpc.SfuServiceServicer):

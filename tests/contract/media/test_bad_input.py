@@ -8,7 +8,7 @@ import pytest
 
 from services.common.errors import Refusal
 from services.sfu.core.port import DtlsParameters, DtlsRole, Fingerprint, TransportState
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 from tests.support.webrtc.dtls import new_identity
 from tests.support.webrtc.rtcp import build_nack
 from tests.support.webrtc.rtp import Rtp

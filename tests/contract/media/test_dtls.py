@@ -15,7 +15,7 @@ from services.sfu.media.dtls import (
     SrtpKeys,
     WorkerCertificate,
 )
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 from tests.support.webrtc.dtls import ALL_PROFILES, DtlsEnd, common_identity, new_identity
 
 TIMEOUT_MS = 10_000

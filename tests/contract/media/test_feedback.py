@@ -2,7 +2,7 @@
 
 import time
 
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 from tests.support.webrtc.rtcp import (
     Nack,
     PictureLoss,

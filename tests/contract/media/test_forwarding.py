@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.sfu.core.port import InboundEncoding
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 from tests.support.webrtc.rtcp import PictureLoss
 from tests.support.webrtc.rtp import Rtp, vp8_is_key_frame, vp8_picture_id
 from tests.support.webrtc.stage import (

@@ -12,7 +12,7 @@ from services.common.errors import Refusal
 from services.common.ids import ConsumerId, TransportId
 from services.sfu.core.port import DtlsRole, Media, MediaListener
 from services.sfu.media.plane import MediaConfig, MediaPlane
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 from tests.support.webrtc.client import WebRtcClient
 from tests.support.webrtc.stage import (
     CAMERA,

@@ -9,7 +9,7 @@ import pytest
 from services.common.errors import Code, Refusal
 from services.common.ids import TransportId
 from services.sfu.core.port import DtlsParameters, DtlsRole, Fingerprint, TransportState
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 from tests.support.webrtc.dtls import ALL_PROFILES, new_identity
 from tests.support.webrtc.stage import (
     HEARING,

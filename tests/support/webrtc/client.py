@@ -11,7 +11,7 @@ import pylibsrtp
 from aioice import stun
 
 from services.sfu.core.port import DtlsParameters, DtlsRole, Fingerprint, TransportOffer
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 from tests.support.webrtc.dtls import ALL_PROFILES, DtlsEnd, Identity, Keys
 from tests.support.webrtc.rtcp import Packet, parse_rtcp
 from tests.support.webrtc.rtp import Rtp, parse_rtp

@@ -18,7 +18,7 @@ from services.sfu.core.port import (
     TransportState,
 )
 from services.sfu.media.plane import MediaConfig, MediaPlane
-from tests.support.eventually import eventually
+from tests.support.poll import eventually
 from tests.support.webrtc.client import WebRtcClient
 from tests.support.webrtc.dtls import ALL_PROFILES, Identity
 

@@ -1,6 +1,7 @@
 """Setting up: order, what is skipped, and what a person reads when something is missing."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,23 @@ def test_running_needs_neither_linters_nor_a_browser(monkeypatch: pytest.MonkeyP
     assert toolchain.RUST_LINTERS not in missing
     assert toolchain.CHROMIUM not in missing
     assert toolchain.CHROMIUM in toolchain.missing_tools(linters=False, browser=True)
+
+
+def test_interrupted_step_is_not_current_even_with_what_it_was_made_from_before(
+    checkout: Path,
+) -> None:
+    setup.run_all([shell_step("pages", "true")])
+    with pytest.raises(setup.StepFailedError):
+        setup.run_all([setup.Step("pages", "pages", "g", lambda: [(["false"], Path("/"))])])
+    assert not shell_step("pages", "true").is_current
+
+
+def test_packages_of_another_goal_are_not_current_after_others_replaced_them() -> None:
+    run, dev = (
+        setup.package_step("packages-run", "", "run"),
+        setup.package_step("packages-dev", "", "dev"),
+    )
+    stamp.write(run.name, run.fingerprint)
+    setup.run_step(replace(dev, commands=lambda: []), setup.Progress())
+    assert dev.is_current
+    assert not run.is_current

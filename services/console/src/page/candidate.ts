@@ -69,11 +69,12 @@ class Attendance {
     const attempt = this.#attempt;
     try {
       const stream = await capture();
-      this.#stream = stream;
-      // The page may have been left while the browser asked.
+      // The page may have been left, and come back, while the browser asked.
       if (attempt === this.#attempt) this.#begin(stream);
-      else this.#release();
+      else for (const track of stream.getTracks()) track.stop();
     } catch (error) {
+      if (attempt !== this.#attempt) return;
+      this.#release();
       const name = error instanceof Error ? error.name : "";
       this.#fail(captureFailure(name));
     }
@@ -91,6 +92,7 @@ class Attendance {
   }
 
   #begin(stream: MediaStream): void {
+    this.#stream = stream;
     this.#preview(stream);
     this.#join(stream);
   }

@@ -15,7 +15,8 @@ const rejoinButton = part<HTMLButtonElement>("rejoin");
 const grid = new TileGrid(part("grid"), { sound: false, onBlocked: () => showSound(false) });
 
 function showSound(on: boolean): void {
-  soundButton.setAttribute("aria-pressed", String(on));
+  // The label says what a press does; a pressed state beside it would say the opposite.
+  soundButton.dataset.on = String(on);
   say(part("enable-sound-label"), on ? "Mute everyone" : "Enable sound");
 }
 
@@ -68,7 +69,7 @@ function showState(call: Call, state: CallState): void {
 }
 
 soundButton.addEventListener("click", () => {
-  const on = soundButton.getAttribute("aria-pressed") !== "true";
+  const on = soundButton.dataset.on !== "true";
   showSound(on);
   grid.setSound(on);
 });
