@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run token test check fix protos engine console chart lock unit bench-call clean
+.PHONY: help run token test check fix protos engine console chart lock unit bench-call bench-engine clean
 
 PYTHON := .venv/bin/python
 ROOM ?= demo
@@ -34,6 +34,9 @@ unit: ## Run the tests that need neither browser nor network: seconds, for every
 
 bench-call: ## Measure a call in Chromium: time to the first frame, freezes
 	@scripts/setup.sh test && $(PYTHON) -m tests.bench.call
+
+bench-engine: ## Measure the engine: CPU time per packet that leaves, beside the least possible
+	@scripts/setup.sh check && $(PYTHON) -m scripts.bench_engine
 
 ##@ Change it
 

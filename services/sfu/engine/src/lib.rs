@@ -10,6 +10,6 @@ pub mod command;
 pub mod engine;
 pub mod event;
 pub mod io;
-mod round;
+pub mod round;
 pub mod state;
 pub mod wire;
