@@ -1,6 +1,7 @@
 """What `make check` stands on: pins, hosts, counted lines, and a repair for every complaint."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -63,6 +64,18 @@ def test_every_pin_has_a_hash_and_is_the_one_that_is_tested() -> None:
         if item is lock.LOCKS[0]:
             tested = pins
         assert all(versions <= tested.get(name, versions) for name, versions in pins.items())
+
+
+def test_pin_edited_by_hand_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(lock.TARGET, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(lock, "TARGET", tmp_path)
+    assert lock.check() == 0
+    edited = tmp_path / "gateway.txt"
+    edited.write_text(
+        re.sub(r"^websockets==\S+", "websockets==9.1", edited.read_text(), flags=re.M)
+    )
+    assert lock.untested_pins() == ["gateway.txt pins websockets==9.1, which no test runs with"]
+    assert lock.check() == 1
 
 
 def test_pins_are_stale_as_soon_as_a_requirement_changes() -> None:
