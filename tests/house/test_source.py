@@ -1,11 +1,12 @@
 """Rules of the house that no linter knows."""
 
 import re
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from scripts.line_count import own_files
 
 ROOT = Path(__file__).resolve().parents[2]
 BANNED = {"utils", "util", "helpers", "helper", "misc", "base", "manager", "handler", "processor"}
@@ -13,18 +14,11 @@ BANNED = {"utils", "util", "helpers", "helper", "misc", "base", "manager", "hand
 LONGEST = 500
 
 
-def tracked(*patterns: str) -> list[Path]:
-    listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [Path(name) for name in listing.stdout.splitlines() if (ROOT / name).exists()]
-
-
-SOURCES = [path for path in tracked("*.py", "*.rs", "*.ts") if path.parts[:2] != ("services", "pb")]
+SOURCES = [
+    path
+    for path in map(Path, own_files())
+    if path.suffix in {".py", ".rs", ".ts"} and path.parts[:2] != ("services", "pb")
+]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)

@@ -1,5 +1,6 @@
 """What `make check` stands on: pins, hosts, counted lines, and a repair for every complaint."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -99,6 +100,17 @@ def test_what_is_shipped_holds_no_development_tool() -> None:
 def test_blank_lines_comments_and_rust_tests_are_not_code() -> None:
     assert line_count.code_lines("# why\n\nx = 1\n    # more\ny = 2  # both\n", ".py") == 2
     assert line_count.code_lines("fn a() {}\n// b\n#[cfg(test)]\nmod tests {}\n", ".rs") == 1
+
+
+def test_checkout_that_belongs_to_another_user_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Git's own switch for its own tests of this refusal.
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    # A machine's own settings may have lifted the refusal.
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    refused = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, check=False)
+    assert refused.returncode != 0
+    assert "scripts/line_count.py" in line_count.own_files()
 
 
 def test_docstrings_are_comments() -> None:
