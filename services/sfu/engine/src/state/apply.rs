@@ -34,7 +34,11 @@ impl Core {
                 transport,
                 datagram,
             } => self.send_dtls(transport, &datagram, io),
-            Command::RemoveTransport { transport } => self.remove_transport(transport),
+            Command::RemoveTransport { transport } => {
+                // The handle may get a new owner, whom the old failure does not concern.
+                self.untold.retain(|failure| failure.transport != transport);
+                self.remove_transport(transport)
+            }
             Command::AddProducer {
                 producer,
                 transport,

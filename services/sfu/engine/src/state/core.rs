@@ -21,6 +21,13 @@ pub struct Io<'a> {
     pub events: &'a mut dyn EventSink,
 }
 
+/// The engine has closed a transport by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure {
+    pub transport: u32,
+    pub reason: &'static str,
+}
+
 /// When a datagram came.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
@@ -43,6 +50,8 @@ pub struct Core {
     pub(super) counters: Arc<Counters>,
     pub(super) consent_timeout_micros: u64,
     pub(super) tick_at_micros: u64,
+    /// Failures that the owner does not know of: an event that found no room is tried again.
+    pub(super) untold: Vec<Failure>,
     /// Scratch space for sequence numbers to ask for.
     pub(super) lost: Vec<u16>,
 }
@@ -58,6 +67,7 @@ impl Core {
             counters,
             consent_timeout_micros: consent_timeout_ms * 1_000,
             tick_at_micros: 0,
+            untold: Vec::new(),
             lost: Vec::with_capacity(MAX_LOST),
         }
     }
@@ -160,12 +170,24 @@ impl Core {
         // that gets this index next.
         self.tuples.retain(|_, owner| *owner != index);
         self.ufrags.retain(|_, owner| *owner != index);
-        let event = Event::TransportFailed {
+        self.untold.push(Failure {
             transport,
             reason: "panic",
-        };
-        push(&self.counters, io, event);
+        });
+        self.tell_failures(io);
         Some(())
+    }
+
+    /// Tells the owner of transports that failed, as far as there is room.
+    pub(super) fn tell_failures(&mut self, io: &mut Io<'_>) {
+        let counters = &self.counters;
+        self.untold.retain(|failure| {
+            let event = Event::TransportFailed {
+                transport: failure.transport,
+                reason: failure.reason,
+            };
+            !push(counters, io, event)
+        });
     }
 }
 

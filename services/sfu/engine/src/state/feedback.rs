@@ -27,7 +27,7 @@ const SENDER_REPORT_BYTES: usize = 28 + 4 + 4 + 2 + 255 + 4;
 impl Core {
     /// How long nothing is due.
     pub fn wait_micros(&self, now: Now) -> u64 {
-        if self.transports.is_empty() {
+        if self.transports.is_empty() && self.untold.is_empty() {
             return u64::MAX;
         }
         self.tick_at_micros.saturating_sub(now.micros)
@@ -39,6 +39,7 @@ impl Core {
             return;
         }
         self.tick_at_micros = now.micros + TICK_MICROS;
+        self.tell_failures(io);
         for index in 0..self.producers.bound() {
             self.tick_producer(index, now, io);
         }
@@ -113,7 +114,10 @@ impl Core {
             })
         });
         if waits {
-            encoding.key_frames.want_again(now.micros);
+            let round_trip_micros = PUBLISHER_ROUND_TRIP_MS * 1_000;
+            encoding
+                .key_frames
+                .want_again(now.micros, round_trip_micros);
         }
         self.send_key_frame_request(index, layer, now, io)
     }

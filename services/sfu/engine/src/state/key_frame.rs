@@ -2,8 +2,9 @@
 
 /// A key frame costs the publisher several times an ordinary one: at most one request in this time.
 pub const MIN_INTERVAL_MICROS: u64 = 300_000;
-/// A request or its key frame may be lost: ask again after this time while somebody waits.
-const REPEAT_MICROS: u64 = 1_000_000;
+/// A request or its key frame may be lost: ask again after two round trips, but not earlier than this,
+/// while somebody waits.
+const MIN_REPEAT_MICROS: u64 = 200_000;
 
 /// Requests for one encoding, of all its consumers together.
 #[derive(Debug, Default)]
@@ -19,10 +20,11 @@ impl KeyFrameRequests {
     }
 
     /// Somebody waits; wants one if the last request has had its time.
-    pub fn want_again(&mut self, now_micros: u64) {
+    pub fn want_again(&mut self, now_micros: u64, round_trip_micros: u64) {
+        let repeat_micros = MIN_REPEAT_MICROS.max(2 * round_trip_micros);
         self.wanted |= self
             .age_micros(now_micros)
-            .is_none_or(|age| age >= REPEAT_MICROS);
+            .is_none_or(|age| age >= repeat_micros);
     }
 
     /// A key frame came.
@@ -80,13 +82,23 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_asks_once_a_second() {
+    fn who_waits_asks_again_after_two_round_trips() {
         let mut requests = KeyFrameRequests::default();
-        requests.want_again(0);
+        requests.want_again(0, 400_000);
         assert!(requests.take_due(0));
-        requests.want_again(999_999);
-        assert!(!requests.take_due(999_999));
-        requests.want_again(1_000_000);
-        assert!(requests.take_due(1_000_000));
+        requests.want_again(799_999, 400_000);
+        assert!(!requests.take_due(799_999));
+        requests.want_again(800_000, 400_000);
+        assert!(requests.take_due(800_000));
+    }
+
+    #[test]
+    fn near_publisher_is_asked_again_no_faster_than_the_interval_allows() {
+        let mut requests = KeyFrameRequests::default();
+        requests.want_again(0, 1_000);
+        assert!(requests.take_due(0));
+        requests.want_again(250_000, 1_000);
+        assert!(!requests.take_due(299_999));
+        assert!(requests.take_due(300_000));
     }
 }

@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod outgoing;
 pub mod producer;
 pub mod reception;
+pub mod retired;
 pub mod retransmit;
 pub mod routing;
 pub mod rtcp;

@@ -171,7 +171,8 @@ impl Core {
         let layer = config.layer;
         let encoding = producer.encodings.get_mut(layer)?;
         let ssrcs = [Some(config.ssrc), config.rtx_ssrc];
-        let taken = |ssrc: u32| transport.outgoing.contains_key(&ssrc);
+        let taken =
+            |ssrc: u32| transport.outgoing.contains_key(&ssrc) || !transport.retired.admits(ssrc);
         if ssrcs.into_iter().flatten().any(taken) {
             return None;
         }
@@ -181,7 +182,7 @@ impl Core {
             transport: transport_index,
             video: producer.video,
         };
-        let [next_out, next_rtx] = ssrcs.map(|ssrc| transport.retired.get(&ssrc?).copied());
+        let [next_out, next_rtx] = ssrcs.map(|ssrc| transport.retired.next(ssrc?));
         let consumer = Consumer::new(wiring, config, next_out, next_rtx);
         let index = self.consumers.insert(handle, consumer)?;
         encoding.consumers.push(index);
@@ -224,7 +225,9 @@ impl Core {
         transport
             .outgoing
             .retain(|_, stream| stream.consumer != index);
-        transport.retired.extend(consumer.next_numbers());
+        for (ssrc, next) in consumer.next_numbers() {
+            transport.retired.keep(ssrc, next);
+        }
         Some(())
     }
 

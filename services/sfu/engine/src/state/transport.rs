@@ -6,6 +6,7 @@ use super::agent::Agent;
 use super::allowance::Allowance;
 use super::clock_offset::ClockOffset;
 use super::extension::{Extension, ExtensionIds};
+use super::retired::Retired;
 use super::stream::{StreamRole, UnclaimedStreams};
 use super::waiting::Waiting;
 use crate::command::{Credentials, Keys};
@@ -70,9 +71,8 @@ pub struct Transport {
 
     /// SSRCs that we send with.
     pub outgoing: HashMap<u32, OutgoingStream>,
-    /// Next extended sequence number of SSRCs that we sent with before: a pair of SSRC and number must
-    /// never be used twice with one key (RFC 7714, 8.4).
-    pub retired: HashMap<u32, u64>,
+    /// SSRCs that we sent with before.
+    pub retired: Retired,
     /// Transport-wide sequence number of the next packet.
     pub wide_sequence: u16,
     pub sender_report_at_micros: u64,
@@ -110,7 +110,7 @@ impl Transport {
             last_ssrc: 0,
             clock_offset: ClockOffset::default(),
             outgoing: HashMap::new(),
-            retired: HashMap::new(),
+            retired: Retired::default(),
             wide_sequence: 0,
             sender_report_at_micros: 0,
             #[cfg(test)]

@@ -40,6 +40,56 @@ fn panic_in_one_datagram_costs_that_transport_only() {
 }
 
 #[test]
+fn failure_that_found_no_room_is_told_later_and_once() {
+    let mut lab = Lab::new();
+    let (publisher, _viewer) = call(&mut lab);
+    explode(&mut lab, &publisher);
+    assert_eq!(lab.events(), []);
+    lab.fill_event_ring(false);
+    lab.pass(10);
+    let failed = Event::TransportFailed {
+        transport: 1,
+        reason: "panic",
+    };
+    assert_eq!(lab.events(), [failed]);
+    lab.pass(10);
+    assert_eq!(lab.events(), []);
+}
+
+#[test]
+fn failure_of_a_transport_that_its_owner_removed_is_not_told() {
+    let mut lab = Lab::new();
+    let (publisher, _viewer) = call(&mut lab);
+    explode(&mut lab, &publisher);
+    lab.apply(Command::RemoveTransport { transport: 1 });
+    lab.fill_event_ring(false);
+    lab.pass(10);
+    assert_eq!(lab.events(), []);
+}
+
+/// While the ring is full.
+fn explode(lab: &mut Lab, publisher: &Client) {
+    let index = lab.core.transports.index_of(1).unwrap();
+    lab.core.transports.get_mut(index).unwrap().explodes = true;
+    lab.fill_event_ring(true);
+    send(lab, publisher, 1);
+}
+
+#[test]
+fn consumers_without_end_neither_fill_memory_nor_repeat_an_ssrc() {
+    let mut lab = Lab::new();
+    let (_publisher, _viewer) = call(&mut lab);
+    for count in 0..3_000 {
+        let config = consumer(100 + 2 * count, Some(101 + 2 * count));
+        lab.apply(add_consumer(2, 1, 2, config));
+        lab.apply(Command::RemoveConsumer { consumer: 2 });
+    }
+    assert_eq!(lab.counter("commands_stale"), 0);
+    lab.apply(add_consumer(2, 1, 2, consumer(100, None)));
+    assert_eq!(lab.counter("commands_stale"), 1);
+}
+
+#[test]
 fn removing_a_transport_frees_all_that_hangs_on_it() {
     let mut lab = Lab::new();
     let (publisher, _viewer) = call(&mut lab);
