@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from services.common.ids import SessionId
 from services.gateway.core.effect import (
     Answer,
     EventArrived,
@@ -41,6 +42,11 @@ class Upstream(Protocol):
         """Take a seat; from then on `tell` is called with what happens, in order.
 
         Events may be told before this returns. Raises Refusal. Bounded in time.
+        """
+
+    async def forsake(self, session_id: SessionId) -> None:
+        """The client is gone and has no seat here: free the one that a join without a reply may have
+        left on a worker. Never raises. Bounded in time.
         """
 
     @property

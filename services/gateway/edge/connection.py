@@ -266,6 +266,8 @@ class Connection:
             if self._has_failed:
                 await self._detach()
             self._seat.release()
+        else:
+            await self._upstream.forsake(self._identity.session_id)
         if self._timer is not None:
             self._timer.cancel()
         self._spans.end_all()

@@ -32,6 +32,14 @@ class SeatKey:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A join that the worker may have carried out without this gateway having its reply."""
+
+    link: Link
+    message: pb.JoinRoomRequest
+
+
 class WorkerSeat:
     """A session's seat on a worker. Implements `Seat`."""
 
@@ -81,6 +89,8 @@ class Fleet:
             Link(address, gateway_id, patience, self._directory.described) for address in addresses
         ]
         self._directory.links = self.links
+        # Until the session joins after all or is forsaken.
+        self._unanswered: dict[SessionId, Unanswered] = {}
 
     @property
     def is_ready(self) -> bool:
@@ -142,10 +152,32 @@ class Fleet:
                 raise
             # The worker may have carried it out: without the reply nobody could free that seat. The
             # request id makes it safe to ask again.
+            self._unanswered[join.session_id] = Unanswered(placement.link, message)
             response = await placement.link.call("JoinRoom", message)
+        # A seat that an earlier join of the session left is the same one.
+        self._unanswered.pop(join.session_id, None)
         if placement.link.watch is not watch:
             raise _reconnecting()
         return response
+
+    async def forsake(self, session_id: SessionId) -> None:
+        left = self._unanswered.pop(session_id, None)
+        watch = left.link.watch if left is not None else None
+        if left is None or watch is None or watch.watch_id != left.message.watch_id:
+            # The worker detaches the session itself when the watch ends.
+            return
+        try:
+            reply: pb.JoinRoomResponse = await left.link.call("JoinRoom", left.message)
+            call = pb.SessionCall(
+                room_id=left.message.room_id,
+                session_id=session_id,
+                session_key=reply.session_key,
+                request_id=f"{session_id}:forsake",
+                generation=left.message.generation,
+            )
+            await left.link.call("LeaveRoom", pb.LeaveRoomRequest(call=call))
+        except Refusal as refusal:
+            _log.warning("gateway.session.not_forsaken", reason=refusal.reason)
 
     async def _sweep(self) -> None:
         while True:

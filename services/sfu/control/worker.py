@@ -132,9 +132,9 @@ class Worker:
         seat = self.seats.get(join.request.session_id)
         if seat is not None:
             stored = seat.replies.find(join.request_id, digest)
-            if stored is None:
-                raise Refusal(Code.INVALID_MESSAGE, "ALREADY_JOINED", "The session has joined.")
-            return cast(Answer, _given(stored))
+            if stored is not None:
+                return cast(Answer, _given(stored))
+            return self._join_again(seat, join, digest, answer)
         watch = self.watches.find_live(join.watch_id)
         check_name("roomId", join.room_id)
         join.request.check()
@@ -146,6 +146,23 @@ class Worker:
             reply = self._run(seat, lambda: answer(seat))
             seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
             log.info("sfu.session.joined", peer_id=seat.peer_id, role=seat.session.role.value)
+        return reply
+
+    def _join_again(
+        self, seat: Seat, join: Join, digest: bytes, answer: Callable[[Seat], Answer]
+    ) -> Answer:
+        """Answer the gateway of a seat that asks for it anew: it had no reply, and so has no key.
+
+        The id of the watch proves that it is the same gateway. The seat stays as it was first asked
+        for. Raises Refusal.
+        """
+        if seat.watch is None or seat.watch.watch_id != join.watch_id or not _is_same(seat, join):
+            raise Refusal(Code.INVALID_MESSAGE, "ALREADY_JOINED", "The session has joined.")
+        self._check_generation(seat.room, join.generation)
+        with bound(room_id=join.room_id, session_id=seat.session_id):
+            reply = self._run(seat, lambda: answer(seat))
+            seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
+            log.info("sfu.session.asked_again", peer_id=seat.peer_id)
         return reply
 
     def act(self, call: Call, digest: bytes, action: Callable[[Seat], Answer]) -> Answer:
@@ -362,6 +379,11 @@ class Worker:
             watch.beat(engine_tick)
             if watch.mailbox.has_overflown:
                 self.close_watch(watch)
+
+
+def _is_same(seat: Seat, join: Join) -> bool:
+    wanted = (join.room_id, join.request.peer_id, join.request.role)
+    return wanted == (seat.room_id, seat.peer_id, seat.session.role)
 
 
 def _given(stored: Reply) -> Message:

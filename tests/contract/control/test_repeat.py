@@ -75,11 +75,40 @@ async def test_repeated_join_gets_the_same_key(running: RunningWorker, gateway: 
     assert len(running.worker.seats) == 1
 
 
-async def test_second_join_of_a_session_is_refused(gateway: Gateway) -> None:
+async def test_gateway_that_had_no_reply_gets_the_seat_under_another_request_id(
+    running: RunningWorker, gateway: Gateway
+) -> None:
     stream = await gateway.watch()
     request = gateway.join_request(stream, "ann")
+    first = await gateway.stub.JoinRoom(request, timeout=DEADLINE_S)
+    await gateway.join(await gateway.watch(), "bo", room_pb2.ROLE_PROCTOR)
+    request.request_id = "another"
+    request.display_name = "Anna"
+    second = await gateway.stub.JoinRoom(request, timeout=DEADLINE_S)
+    assert second.session_key == first.session_key
+    assert [participant.peer_id for participant in second.participants] == ["bo"]
+    # What the watch has told of that is part of the snapshot.
+    assert second.position.seq == first.position.seq + 1
+    assert len(running.worker.seats) == 2
+    assert await gateway.stub.JoinRoom(request, timeout=DEADLINE_S) == second
+
+
+@pytest.mark.parametrize("stranger", ["watch", "peer", "role", "room"])
+async def test_second_join_of_a_session_by_anyone_else_is_refused(
+    gateway: Gateway, stranger: str
+) -> None:
+    request = gateway.join_request(await gateway.watch(), "ann")
     await gateway.stub.JoinRoom(request, timeout=DEADLINE_S)
     request.request_id = "another"
+    match stranger:
+        case "watch":
+            request.watch_id = (await gateway.watch()).watch_id
+        case "peer":
+            request.peer_id = "bo"
+        case "role":
+            request.role = room_pb2.ROLE_PROCTOR
+        case "room":
+            request.room_id = "another"
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await gateway.stub.JoinRoom(request, timeout=DEADLINE_S)
     assert refusal_of(error.value).reason == "ALREADY_JOINED"

@@ -143,6 +143,10 @@ class SfuServiceServicer:
 
     def JoinRoom(self, request, context):
         """Puts a session into a room, creating the room if `create` allows it. Idempotent by request_id.
+
+        A gateway that had no reply may ask again, with another request_id too: for the same session, peer
+        and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
+        The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,7 +51,12 @@ class SfuServiceStub:
     RESOURCE_EXHAUSTED.
     """
     JoinRoom: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.JoinRoomRequest, _sfu_service_pb2.JoinRoomResponse]
-    """Puts a session into a room, creating the room if `create` allows it. Idempotent by request_id."""
+    """Puts a session into a room, creating the room if `create` allows it. Idempotent by request_id.
+
+    A gateway that had no reply may ask again, with another request_id too: for the same session, peer
+    and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
+    The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+    """
     DetachSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.DetachSessionRequest, _sfu_service_pb2.DetachSessionResponse]
     """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
     LeaveRoom: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.LeaveRoomRequest, _sfu_service_pb2.LeaveRoomResponse]
@@ -90,7 +95,12 @@ class SfuServiceAsyncStub(SfuServiceStub):
     RESOURCE_EXHAUSTED.
     """
     JoinRoom: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.JoinRoomRequest, _sfu_service_pb2.JoinRoomResponse]  # type: ignore[assignment]
-    """Puts a session into a room, creating the room if `create` allows it. Idempotent by request_id."""
+    """Puts a session into a room, creating the room if `create` allows it. Idempotent by request_id.
+
+    A gateway that had no reply may ask again, with another request_id too: for the same session, peer
+    and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
+    The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+    """
     DetachSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.DetachSessionRequest, _sfu_service_pb2.DetachSessionResponse]  # type: ignore[assignment]
     """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
     LeaveRoom: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.LeaveRoomRequest, _sfu_service_pb2.LeaveRoomResponse]  # type: ignore[assignment]
@@ -144,7 +154,12 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sfu_service_pb2.JoinRoomRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sfu_service_pb2.JoinRoomResponse, _abc.Awaitable[_sfu_service_pb2.JoinRoomResponse]]:
-        """Puts a session into a room, creating the room if `create` allows it. Idempotent by request_id."""
+        """Puts a session into a room, creating the room if `create` allows it. Idempotent by request_id.
+
+        A gateway that had no reply may ask again, with another request_id too: for the same session, peer
+        and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
+        The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+        """
 
     @_abc_1.abstractmethod
     def DetachSession(
