@@ -36,7 +36,10 @@ export class Subscriber {
   readonly #link: Link;
   readonly #events: SubscriberEvents;
   readonly #subscriptions = new Map<string, Subscription>();
+  /** Received, or on the way. */
   readonly #asked = new Set<string>();
+  /** On the way: neither asked for again nor given up before the answer is here. */
+  readonly #pending = new Set<string>();
   #wanted: ReadonlySet<string> = new Set();
   #transport: Promise<Transport> | undefined;
   #closed = false;
@@ -56,14 +59,20 @@ export class Subscriber {
     if (this.#closed) return;
     this.#wanted = new Set(producerIds);
     for (const producerId of [...this.#asked]) {
-      if (!this.#wanted.has(producerId)) this.#drop(producerId);
+      if (!this.#wanted.has(producerId) && !this.#pending.has(producerId)) this.#drop(producerId);
     }
     const fresh = producerIds.filter((producerId) => !this.#asked.has(producerId));
-    for (const producerId of fresh) this.#asked.add(producerId);
+    for (const producerId of fresh) {
+      this.#asked.add(producerId);
+      this.#pending.add(producerId);
+    }
     for (let start = 0; start < fresh.length; start += BATCH) {
-      this.#consume(fresh.slice(start, start + BATCH)).catch((error: unknown) => {
-        if (!this.#closed) this.#events.onFailed(error);
-      });
+      const batch = fresh.slice(start, start + BATCH);
+      this.#consume(batch)
+        .catch((error: unknown) => {
+          if (!this.#closed) this.#events.onFailed(error);
+        })
+        .finally(() => batch.forEach(this.#settle));
     }
   }
 
@@ -113,6 +122,7 @@ export class Subscriber {
       // One stream per peer, so that its sound and picture are kept in step.
       streamId: created.peerId,
     });
+    this.#settle(created.producerId);
     if (this.#closed || !this.#wanted.has(created.producerId)) {
       consumer.close();
       return;
@@ -134,6 +144,13 @@ export class Subscriber {
       if (!gone && !consumer.closed && !this.#closed) throw error;
     }
   }
+
+  /** The answer is here: what was given up meanwhile may be asked for again. */
+  readonly #settle = (producerId: string): void => {
+    if (this.#pending.delete(producerId) && !this.#wanted.has(producerId)) {
+      this.#asked.delete(producerId);
+    }
+  };
 
   #drop(producerId: string): void {
     this.#asked.delete(producerId);

@@ -143,6 +143,27 @@ test("a producer that closes while it is asked for never becomes a track", async
   expect(tracks.has("ada.1")).toBe(false);
 });
 
+test("a producer that goes and comes back while it is asked for is asked for once", async () => {
+  const ada = participant("ada", "candidate", [producer("ada.1")]);
+  openRoom(gateway, "proctor", [ada]);
+  const consume = gateway.answerTo("consume");
+  const asked: Parameters<typeof consume>[0][] = [];
+  gateway.on("consume", (request) => asked.push(request));
+  enter();
+  await until("the request", () => asked.length === 1);
+  gateway.tell("participant:left", { peerId: "ada", reason: "LEFT" }, { epoch: "e1", seq: 6 });
+  gateway.tell("participant:joined", { participant: ada }, { epoch: "e1", seq: 7 });
+  const bob = participant("bob", "candidate", [producer("bob.1")]);
+  gateway.tell("participant:joined", { participant: bob }, { epoch: "e1", seq: 8 });
+  await until("the request for the next one", () => asked.length > 1);
+  for (const request of asked) consume(request);
+  await until("both tracks", () => tracks.size === 2);
+  expect(asked.map(({ payload }) => payload.producerIds)).toEqual([["ada.1"], ["bob.1"]]);
+
+  gateway.tell("participant:left", { peerId: "ada", reason: "LEFT" }, { epoch: "e1", seq: 9 });
+  await until("the end of the track", () => !tracks.has("ada.1"));
+});
+
 test("a producer that cannot be consumed does not keep the others from being received", async () => {
   openRoom(gateway, "proctor", [
     participant("ada", "candidate", [producer("ada.broken"), producer("ada.1")]),
