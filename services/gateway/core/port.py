@@ -45,8 +45,10 @@ class Upstream(Protocol):
         """
 
     async def forsake(self, session_id: SessionId) -> None:
-        """The client is gone and has no seat here: free the one that a join without a reply may have
-        left on a worker. Never raises. Bounded in time.
+        """The client is gone, and no join of it was answered with a seat.
+
+        Frees the seat that a join without a reply may have left on a worker. Never raises. Bounded
+        in time.
         """
 
     @property

@@ -152,12 +152,22 @@ class Fleet:
                 raise
             # The worker may have carried it out: without the reply nobody could free that seat. The
             # request id makes it safe to ask again.
-            self._unanswered[join.session_id] = Unanswered(placement.link, message)
-            response = await placement.link.call("JoinRoom", message)
+            response = await self._ask_again(placement.link, join.session_id, message)
         # A seat that an earlier join of the session left is the same one.
         self._unanswered.pop(join.session_id, None)
         if placement.link.watch is not watch:
             raise _reconnecting()
+        return response
+
+    async def _ask_again(
+        self, link: Link, session_id: SessionId, message: pb.JoinRoomRequest
+    ) -> pb.JoinRoomResponse:
+        try:
+            response: pb.JoinRoomResponse = await link.call("JoinRoom", message)
+        except BaseException as error:
+            if not isinstance(error, Refusal) or error.reason == "WORKER_UNREACHABLE":
+                self._unanswered[session_id] = Unanswered(link, message)
+            raise
         return response
 
     async def forsake(self, session_id: SessionId) -> None:
