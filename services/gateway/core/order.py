@@ -17,9 +17,13 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of the session. `position` is None for a latest-only event."""
+    """One event of the session. `position` is None for a latest-only event.
 
-    payload: Payload
+    `payload` is None for an event that this gateway cannot express: it has its place in the log,
+    and nobody is told.
+    """
+
+    payload: Payload | None
     position: Position | None
 
 

@@ -6,6 +6,8 @@ from services.gateway.core.message.request import MediaGroup, group_of
 
 DEFAULT_RETRY_AFTER_MS = 1000
 
+NOT_BUILT = "NOT_BUILT"
+
 # "Every failing" request of a group is answered with the group's code, whatever it failed on: an
 # unknown id and one that this peer may not see must not be told apart.
 GROUP_CODE: dict[MediaGroup, Code] = {
@@ -30,7 +32,8 @@ def error_of(refusal: Refusal, request_type: str | None) -> ErrorReply:
         key: int(value) if key.endswith("Ms") and value.isdecimal() else value
         for key, value in refusal.details.items()
     }
-    if code is Code.UNAVAILABLE:
+    # What is not built will not be there in a second.
+    if code is Code.UNAVAILABLE and refusal.reason != NOT_BUILT:
         details.setdefault("retryAfterMs", DEFAULT_RETRY_AFTER_MS)
     if refusal.code is Code.WRONG_WORKER:
         return ErrorReply(

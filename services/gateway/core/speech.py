@@ -5,7 +5,7 @@ from services.gateway.core.effect import Effect, Send
 from services.gateway.core.message.envelope import Outbound, Payload
 from services.gateway.core.message.request import AnyRequest, Rejection
 from services.gateway.core.order import Event
-from services.gateway.core.refusal import error_of
+from services.gateway.core.refusal import NOT_BUILT, error_of
 
 
 def reply(ordinal: int, request: AnyRequest, payload: Payload) -> Effect:
@@ -20,7 +20,7 @@ def error(ordinal: int, message: AnyRequest | Rejection, refusal: Refusal) -> Ef
 
 
 def events(released: list[Event]) -> list[Effect]:
-    """What happened; state events say where in the log."""
+    """What happened, as far as it can be said; state events say where in the log."""
     return [
         Send(
             Outbound(
@@ -30,6 +30,7 @@ def events(released: list[Event]) -> list[Effect]:
             )
         )
         for event in released
+        if event.payload is not None
     ]
 
 
@@ -38,4 +39,4 @@ def not_authenticated() -> Refusal:
 
 
 def not_built() -> Refusal:
-    return Refusal(Code.UNAVAILABLE, "NOT_BUILT", "This server does not do that.")
+    return Refusal(Code.UNAVAILABLE, NOT_BUILT, "This server does not do that.")

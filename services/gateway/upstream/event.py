@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from google.protobuf.unknown_fields import UnknownFieldSet
+
 from services.common.ids import Epoch
 from services.gateway.core.message import media, room, transport
 from services.gateway.core.message.envelope import Payload
@@ -13,12 +15,18 @@ from services.pb.invigil.sfu.v1 import event_pb2
 
 
 def event_from_pb(message: event_pb2.SessionEvent) -> Event | None:
-    """None for an event that this gateway does not know: a newer worker's."""
+    """An event of a kind that only a newer worker knows has no payload; None if no place either."""
     kind = message.WhichOneof("event")
-    if kind is None:
-        return None
     position = Position(Epoch(message.epoch), message.seq) if message.seq else None
+    if kind is None:
+        return Event(None, position) if position is not None else None
     return Event(PAYLOAD[kind](getattr(message, kind)), position)
+
+
+def unknown_fields(message: event_pb2.SessionEvent) -> tuple[int, ...]:
+    """Numbers of the fields that this gateway does not know, in ascending order."""
+    fields = UnknownFieldSet(message)
+    return tuple(sorted({fields[index].field_number for index in range(len(fields))}))
 
 
 def _producer_new(message: event_pb2.ProducerNew) -> Payload:

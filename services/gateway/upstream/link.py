@@ -19,7 +19,7 @@ from services.common.rpc.status import refusal_of
 from services.common.telemetry import context_from_traceparent, tracer
 from services.gateway.core.effect import EventArrived, SessionEnded, WorkerLost
 from services.gateway.core.port import News
-from services.gateway.upstream.event import event_from_pb
+from services.gateway.upstream.event import event_from_pb, unknown_fields
 from services.pb.invigil.sfu.v1 import event_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.pb.invigil.sfu.v1.sfu_service_pb2_grpc import SfuServiceStub
@@ -43,6 +43,8 @@ CHANNEL_OPTIONS = [
 
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 2.0
+
+MAX_UNKNOWN_KINDS = 64
 
 _log = get_logger("gateway.upstream")
 _tracer = tracer("services.gateway")
@@ -94,6 +96,8 @@ class Link:
         self._is_draining = False
         self._tell: dict[SessionId, Callable[[News], None]] = {}
         self._heard_at = 0.0
+        # Fields of events that only a newer worker knows.
+        self._unknown: set[tuple[int, ...]] = set()
 
     @property
     def watch(self) -> Watch | None:
@@ -205,10 +209,19 @@ class Link:
             # The session notices the gap at its next event.
             _log.exception("gateway.event.not_understood", session_id=message.session_id)
             return
+        if event is None or event.payload is None:
+            self._note_unknown(unknown_fields(message))
         if event is None:
             return
-        with _caused_by(message.traceparent, event.payload.type):
+        what = event.payload.type if event.payload is not None else "unknown"
+        with _caused_by(message.traceparent, what):
             self._news(SessionId(message.session_id), EventArrived(event))
+
+    def _note_unknown(self, fields: tuple[int, ...]) -> None:
+        # Once a kind: while workers are newer than gateways, every session may be told of it.
+        if fields not in self._unknown and len(self._unknown) < MAX_UNKNOWN_KINDS:
+            self._unknown.add(fields)
+            _log.warning("gateway.event.unknown", worker=self.address, fields=fields)
 
     def _news(self, session_id: SessionId, news: News) -> None:
         tell = self._tell.get(session_id)

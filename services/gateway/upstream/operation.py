@@ -11,7 +11,7 @@ from services.gateway.core.message.envelope import Payload
 from services.gateway.core.message.field import to_opaque_json
 from services.gateway.core.message.request import WorkerRequest
 from services.gateway.core.message.room import RoomLeave, RoomLeft
-from services.gateway.core.refusal import error_of
+from services.gateway.core.refusal import NOT_BUILT, error_of
 from services.gateway.upstream.room import (
     DIRECTION_FROM_PB,
     DIRECTION_TO_PB,
@@ -134,7 +134,7 @@ def _connect_transport(
 def _produce(payload: media.ProducePayload, call: pb.SessionCall) -> pb.ProduceRequest:
     if payload.audience is not None:
         # Ignoring it would show the stream to peers that it is not meant for.
-        raise Refusal(Code.UNAVAILABLE, "NOT_BUILT", "This server does not know audiences.")
+        raise Refusal(Code.UNAVAILABLE, NOT_BUILT, "This server does not know audiences.")
     rtp_parameters = payload.rtp_parameters
     return pb.ProduceRequest(
         call=call,

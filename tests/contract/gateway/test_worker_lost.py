@@ -63,13 +63,13 @@ class ScriptedWorker(pb_grpc.SfuServiceServicer):
         self.detached.append(request.call.session_id)
         return pb.DetachSessionResponse()
 
-    def event(self, seq: int) -> None:
-        event = event_pb2.SessionEvent(
-            session_id=self.session_id,
-            epoch="e",
-            seq=seq,
-            producer_paused=event_pb2.ProducerPaused(producer_id=f"p-2.{seq}"),
-        )
+    def event(self, seq: int, newer: bytes = b"") -> None:
+        """`newer`: an event that the gateway does not know, as a field and its value."""
+        event = event_pb2.SessionEvent(session_id=self.session_id, epoch="e", seq=seq)
+        if newer:
+            event.MergeFromString(newer)
+        else:
+            event.producer_paused.producer_id = f"p-2.{seq}"
         self.script.put_nowait(pb.WatchResponse(event=event))
 
 
@@ -109,6 +109,17 @@ async def test_gap_in_the_events_ends_the_session_with_1012(
         assert [event.seq for event in ada.events] == [1, None]
 
     await eventually(lambda: scripted.detached == [scripted.session_id])
+
+
+async def test_event_of_a_newer_worker_leaves_no_gap(
+    gateway: RunningGateway, scripted: ScriptedWorker
+) -> None:
+    async with joined(gateway, "candidate", "Ada") as ada:
+        scripted.event(1)
+        scripted.event(2, newer=bytes([0xC2, 0x3E, 0]))
+        scripted.event(3)
+
+        await eventually(lambda: [event.seq for event in ada.events] == [1, 3])
 
 
 async def test_session_replaced_by_a_newer_one_is_closed_with_4409(

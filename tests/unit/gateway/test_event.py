@@ -1,5 +1,6 @@
-from services.gateway.core.order import Position
-from services.gateway.upstream.event import PAYLOAD, event_from_pb
+from services.common.ids import Epoch
+from services.gateway.core.order import Event, Position
+from services.gateway.upstream.event import PAYLOAD, event_from_pb, unknown_fields
 from services.pb.invigil.sfu.v1 import event_pb2, room_pb2, rtp_pb2
 
 PARTICIPANT = room_pb2.Participant(
@@ -28,6 +29,7 @@ def test_participant_is_written_as_the_protocol_says() -> None:
 
     assert event is not None
     assert event.position == Position(event.position.epoch, 3)  # type: ignore[union-attr]
+    assert event.payload is not None
     assert event.payload.type == "participant:joined"
     assert event.payload.model_dump(by_alias=True, exclude_none=True) == {
         "participant": {
@@ -53,8 +55,19 @@ def test_latest_only_event_has_no_position() -> None:
     assert event.position is None
 
 
-def test_event_of_a_newer_worker_is_passed_over() -> None:
-    assert event_from_pb(event_pb2.SessionEvent(session_id="s", seq=1)) is None
+def test_event_of_a_newer_worker_keeps_its_place_and_says_nothing() -> None:
+    # Field 1,000 of this schema is nobody's: the tag of an empty message, and its length.
+    newer = event_pb2.SessionEvent(session_id="s", epoch="e", seq=3)
+    newer.MergeFromString(bytes([0xC2, 0x3E, 0]))
+
+    event = event_from_pb(newer)
+
+    assert event == Event(None, Position(Epoch("e"), 3))
+    assert unknown_fields(newer) == (1000,)
+
+
+def test_latest_only_event_of_a_newer_worker_is_passed_over() -> None:
+    assert event_from_pb(event_pb2.SessionEvent(session_id="s")) is None
 
 
 def test_transport_that_failed_says_why() -> None:
@@ -63,6 +76,7 @@ def test_transport_that_failed_says_why() -> None:
     event = event_from_pb(event_pb2.SessionEvent(session_id="s", seq=1, transport_closed=closed))
 
     assert event is not None
+    assert event.payload is not None
     assert event.payload.type == "transport:closed"
     assert event.payload.model_dump(by_alias=True) == {
         "transportId": "t",

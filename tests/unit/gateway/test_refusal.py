@@ -2,6 +2,7 @@ import pytest
 
 from services.common.errors import Code, Refusal
 from services.gateway.core.refusal import error_of
+from services.gateway.core.speech import not_built
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,13 @@ def test_unavailable_says_when_to_try_again() -> None:
 
     assert said.details == {"reason": "DOWN", "retryAfterMs": 250}
     assert unsaid.details == {"reason": "DOWN", "retryAfterMs": 1000}
+
+
+def test_what_is_not_built_is_not_to_be_tried_again() -> None:
+    error = error_of(not_built(), "sdp:offer")
+
+    assert error.code == "UNAVAILABLE"
+    assert error.details == {"reason": "NOT_BUILT"}
 
 
 @pytest.mark.parametrize("code", list(Code))
