@@ -15,7 +15,7 @@ PIN = re.compile(r"^([a-z0-9-]+)==(\S+)( ; [^\\]+)?", re.MULTILINE)
 # Never in one piece, because this file is searched as well.
 HOSTS = (
     "py" + "pi.org",
-    "files.pythonhosted" + ".org",
+    "files.python" + "hosted.org",
     "registry.np" + "mjs.org",
     "index.crat" + "es.io",
 )
