@@ -12,7 +12,10 @@ from scripts import line_count, toolchain
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ROOT / "services" / "sfu" / "engine"
-CONSOLE = ROOT / "services" / "console"
+# The npm workspace, and what is in it.
+SERVICES = ROOT / "services"
+CLIENT = SERVICES / "client" / "typescript"
+CONSOLE = SERVICES / "console"
 PYTHON_MODULE = (sys.executable, "-m")
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c())"
 
@@ -32,6 +35,7 @@ CARGO_CLIPPY = (
     *("cargo", "clippy", "--quiet", "--all-targets", "--all-features"),
     *("--", "-D", "warnings"),
 )
+TSC = ("npm", "exec", "--", "tsc", "--noEmit")
 
 CHECKS = (
     Check(
@@ -53,8 +57,9 @@ CHECKS = (
     Check("protobuf", "buf lint", ("scripts/node_modules/.bin/buf", "lint", "protos")),
     Check("Rust", "rustfmt", ("cargo", "fmt", "--check"), ENGINE, repair="make fix"),
     Check("Rust", "clippy", CARGO_CLIPPY, ENGINE, repair="make fix"),
-    Check("TypeScript", "tsc", ("npm", "exec", "--", "tsc", "--noEmit"), CONSOLE),
-    Check("TypeScript", "biome", ("npm", "run", "--silent", "lint"), CONSOLE, repair="make fix"),
+    Check("TypeScript", "tsc, client", TSC, CLIENT),
+    Check("TypeScript", "tsc, console", TSC, CONSOLE),
+    Check("TypeScript", "biome", ("npm", "run", "--silent", "lint"), SERVICES, repair="make fix"),
     Check("Helm", "chart", (*PYTHON_MODULE, "scripts.render_chart", "--check")),
     Check("every file", "no registry host", (*PYTHON_MODULE, "scripts.find_hosts")),
     Check("every file", "lines of code", (*PYTHON_MODULE, "scripts.line_count", "--check")),

@@ -34,7 +34,8 @@ ORIGIN_BY_NAME = (
         re.compile(r"requirements/.*\.txt$"),
         re.compile(r"://|^\s*(-i|-f|--\w*index\w*|--find-links)\b"),
     ),
-    (re.compile(r"package-lock\.json$"), re.compile(r'"resolved":')),
+    # A workspace is resolved to its folder, which has no colon as addresses do.
+    (re.compile(r"package-lock\.json$"), re.compile(r'"resolved": (?!"[\w/-]+"(,|$))')),
     (re.compile(r"Cargo\.toml$"), re.compile(r"^\s*registry\s*=|\bregistry\s*=")),
     (re.compile(r"\.npmrc$"), re.compile(r"^\s*(\S+:)?registry\s*=")),
     (re.compile(r"(Cargo|uv|pylock|Chart)\.(lock|toml\.lock)$"), re.compile(r"^")),

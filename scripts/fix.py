@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from scripts import toolchain
-from scripts.check import CONSOLE, ENGINE, PYTHON_MODULE, ROOT
+from scripts.check import ENGINE, PYTHON_MODULE, ROOT, SERVICES
 from scripts.lock import stale_locks
 
 CLIPPY_FIX = (
@@ -23,7 +23,7 @@ REPAIRS = (
     ((*PYTHON_MODULE, "scripts.gen_protos"), ROOT),
     (CLIPPY_FIX, ENGINE),
     (("cargo", "fmt"), ENGINE),
-    (("npm", "run", "--silent", "--if-present", "fix"), CONSOLE),
+    (("npm", "run", "--silent", "--if-present", "fix"), SERVICES),
 )
 
 

@@ -88,11 +88,11 @@ def rust_tests(names: Iterable[str]) -> set[str]:
 
 
 def area(name: str) -> str:
-    """What a file belongs to: the services, the browser's pages, tests, or what surrounds them."""
+    """What a file belongs to: the services, their clients, tests, or what surrounds them."""
     if name.startswith("tests/") or "/test/" in name or "/tests/" in name or ".test." in name:
         return "tests"
-    if name.startswith("services/console/"):
-        return "console"
+    if name.startswith(("services/client/", "services/console/")):
+        return "clients"
     return "services" if name.startswith("services/") else "around"
 
 
@@ -118,7 +118,7 @@ def python_share(lines: Counter[tuple[str, str]]) -> float:
 
 def table() -> str:
     lines = count(own_files())
-    areas = ("services", "console", "tests", "around")
+    areas = ("services", "clients", "tests", "around")
     rows = [f"  {'lines of code':<14}" + "".join(f"{name:>10}" for name in areas)]
     languages = {language for language, _ in lines}
     for language in sorted(languages, key=lambda name: [-lines[name, where] for where in areas]):

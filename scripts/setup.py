@@ -21,7 +21,10 @@ from scripts.stamp import MAKE, ROOT
 
 REQUIREMENTS = ROOT / "deploy" / "requirements"
 ENGINE = ROOT / "services" / "sfu" / "engine"
-CONSOLE = ROOT / "services" / "console"
+# The npm workspace, and what is in it.
+SERVICES = ROOT / "services"
+CLIENT = SERVICES / "client" / "typescript"
+CONSOLE = SERVICES / "console"
 LOGS = MAKE / "log"
 WHEELS = MAKE / "wheel"
 GOALS = ("run", "check", "test", "engine", "console", "lock")
@@ -127,17 +130,21 @@ def engine_steps(packages: str) -> list[Step]:
 
 
 def console_steps(goals: set[str]) -> list[Step]:
-    """Install the console's packages and, unless it is only checked, build its pages."""
-    locks = [CONSOLE / "package.json", CONSOLE / "package-lock.json", CONSOLE / ".npmrc"]
+    """Install the packages of client and console and, unless they are only checked, build."""
+    manifests = [folder / "package.json" for folder in (SERVICES, CLIENT, CONSOLE)]
+    locks = [*manifests, SERVICES / "package-lock.json", SERVICES / ".npmrc"]
     packages = stamp.digest(locks)
-    sources = stamp.files_below(CONSOLE, without=("node_modules", "dist", "test", "tests"))
+    not_built = ("node_modules", "dist", "test")
+    sources = [SERVICES / "tsconfig.base.json", *locks]
+    for folder in (CLIENT, CONSOLE):
+        sources += stamp.files_below(folder, without=not_built)
     install = Step(
         "console-packages",
         "console packages (npm)",
         packages,
-        lambda: [(["npm", "ci", "--no-audit", "--no-fund"], CONSOLE)],
+        lambda: [(["npm", "ci", "--no-audit", "--no-fund"], SERVICES)],
         ("tools",),
-        CONSOLE / "node_modules",
+        SERVICES / "node_modules",
     )
     build = Step(
         "console",

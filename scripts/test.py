@@ -1,13 +1,14 @@
-"""Run every test: the engine's in Rust, the console's in TypeScript, then everything in Python."""
+"""Run every test: the engine's in Rust, client and console in TypeScript, then all in Python."""
 
 import subprocess
 import sys
 
 from scripts import toolchain
-from scripts.check import CONSOLE, ENGINE, PYTHON_MODULE, ROOT
+from scripts.check import CLIENT, CONSOLE, ENGINE, PYTHON_MODULE, ROOT
 
 SUITES = (
     ("engine", ("cargo", "test", "--quiet"), ENGINE),
+    ("client", ("npm", "test", "--silent"), CLIENT),
     ("console", ("npm", "test", "--silent"), CONSOLE),
     # Last, because its closing line is the one that a reader looks for.
     ("services", (*PYTHON_MODULE, "pytest", *sys.argv[1:]), ROOT),

@@ -5,11 +5,15 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 ARG NODE_IMAGE=node:22-slim
 
 FROM ${NODE_IMAGE} AS console
-WORKDIR /console
-COPY services/console/package.json services/console/package-lock.json services/console/.npmrc ./
+WORKDIR /services
+COPY services/package.json services/package-lock.json services/.npmrc ./
+COPY services/client/typescript/package.json ./client/typescript/
+COPY services/console/package.json ./console/
 RUN npm ci
-COPY services/console ./
-RUN npm run build
+COPY services/tsconfig.base.json ./
+COPY services/client/typescript ./client/typescript
+COPY services/console ./console
+RUN npm run build --workspace console
 
 FROM ${PYTHON_IMAGE} AS packages
 COPY deploy/requirements/gateway.txt /requirements.txt
@@ -19,7 +23,7 @@ COPY services/__init__.py /app/services/
 COPY services/pb /app/services/pb
 COPY services/common /app/services/common
 COPY services/gateway /app/services/gateway
-COPY --from=console /console/dist /app/services/console/dist
+COPY --from=console /services/console/dist /app/services/console/dist
 # The root of a running container is read-only: bytecode is made here or never.
 RUN /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib /app
 

@@ -33,14 +33,20 @@ def test_registry_host_is_found_wherever_it_stands(host: str) -> None:
     [
         ("deploy/requirements/run.txt", "--index-url https://mirror.example/simple"),
         ("deploy/requirements/run.txt", "wheel @ https://mirror.example/wheel.whl"),
-        ("services/console/package-lock.json", '"resolved": "x"'),
-        ("services/console/.npmrc", "registry=https://mirror.example"),
+        ("services/package-lock.json", '"resolved": "ssh://mirror.example/x"'),
+        ("services/.npmrc", "registry=https://mirror.example"),
         ("services/sfu/engine/Cargo.toml", 'pyo3 = { version = "=1", registry = "mine" }'),
         ("services/sfu/engine/Cargo.lock", "version = 4"),
     ],
 )
 def test_file_that_says_where_packages_come_from_is_found(name: str, text: str) -> None:
     assert find_hosts.findings(name, text)
+
+
+def test_workspace_linked_into_its_project_is_no_finding() -> None:
+    assert (
+        find_hosts.findings("services/package-lock.json", '"resolved": "client/typescript",') == []
+    )
 
 
 def test_ordinary_hosts_are_no_finding() -> None:
@@ -137,7 +143,8 @@ def test_rust_files_compiled_for_tests_only_are_tests(
 
 def test_tests_and_tools_are_not_counted_as_services() -> None:
     assert line_count.area("services/sfu/app.py") == "services"
-    assert line_count.area("services/console/src/room.ts") == "console"
+    assert line_count.area("services/console/src/room.ts") == "clients"
+    assert line_count.area("services/client/typescript/src/call.ts") == "clients"
     assert line_count.area("services/console/test/room.ts") == "tests"
     assert line_count.area("services/console/src/room.test.ts") == "tests"
     assert line_count.area("tests/unit/test_room.py") == "tests"

@@ -1,9 +1,7 @@
 import "../style/page.css";
 import "../style/tile.css";
 import "../style/candidate.css";
-import { Call, type CallState } from "../call/call";
-import { CAMERA, MICROPHONE } from "../call/encoding";
-import type { Roster } from "../call/roster";
+import { CAMERA, Call, type CallState, MICROPHONE, type Roster } from "@invigil/client";
 import { part, say } from "./dom";
 import { TileGrid } from "./grid";
 import { MicrophoneLevel, meterOf } from "./level";

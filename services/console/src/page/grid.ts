@@ -1,5 +1,4 @@
-import type { RemoteTrack } from "../call/subscriber";
-import type { Participant } from "../signaling/message";
+import type { Participant, RemoteTrack } from "@invigil/client";
 import { Tile } from "./tile";
 
 const TICK_MS = 200;

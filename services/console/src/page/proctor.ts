@@ -1,8 +1,7 @@
 import "../style/page.css";
 import "../style/tile.css";
 import "../style/proctor.css";
-import { Call, type CallState } from "../call/call";
-import type { Roster } from "../call/roster";
+import { Call, type CallState, type Roster } from "@invigil/client";
 import { part, say } from "./dom";
 import { TileGrid } from "./grid";
 import { type Invitation, readInvitation, signalingUrl } from "./link";

@@ -1,5 +1,4 @@
-import type { RemoteTrack } from "../call/subscriber";
-import type { Participant } from "../signaling/message";
+import type { Participant, RemoteTrack } from "@invigil/client";
 import { element, say } from "./dom";
 import { meterOf, receivedLevel } from "./level";
 import { initials, type Picture, tileStatement } from "./words";

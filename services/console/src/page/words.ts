@@ -1,7 +1,6 @@
 /** What the pages say: pure functions from state to words. */
 
-import type { CallState } from "../call/call";
-import type { Participant, Role } from "../signaling/message";
+import type { CallState, Participant, Role } from "@invigil/client";
 
 export type Tone = "quiet" | "busy" | "good" | "warning" | "bad";
 

@@ -1,5 +1,5 @@
+import type { CallState, Participant } from "@invigil/client";
 import { describe, expect, test } from "vitest";
-import type { CallState } from "../../src/call/call";
 import { meterOf, receivedLevel } from "../../src/page/level";
 import { readInvitation, signalingUrl } from "../../src/page/link";
 import {
@@ -9,7 +9,6 @@ import {
   proctorPresence,
   tileStatement,
 } from "../../src/page/words";
-import type { Participant } from "../../src/signaling/message";
 
 function token(claims: object): string {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");

@@ -1,4 +1,4 @@
-import type { ErrorPayload } from "./message";
+import type { ErrorPayload } from "./message.js";
 
 /** Codes of the server, and three that only this side can give. */
 export type ErrorCode =

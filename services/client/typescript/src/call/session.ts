@@ -1,6 +1,6 @@
 import { Device } from "mediasoup-client";
-import { SignalingClient } from "../signaling/client";
-import type { Closing } from "../signaling/closing";
+import { SignalingClient } from "../signaling/client.js";
+import type { Closing } from "../signaling/closing.js";
 import type {
   Direction,
   Participant,
@@ -8,12 +8,12 @@ import type {
   Role,
   RoomState,
   SignalingEvent,
-} from "../signaling/message";
-import { type Ending, endingOf } from "./ending";
-import { Publisher } from "./publisher";
-import { applyEvent, EMPTY_ROSTER, type Roster, rosterOf } from "./roster";
-import { type RemoteTrack, Subscriber } from "./subscriber";
-import type { Link, MediaState } from "./transport";
+} from "../signaling/message.js";
+import { type Ending, endingOf } from "./ending.js";
+import { Publisher } from "./publisher.js";
+import { applyEvent, EMPTY_ROSTER, type Roster, rosterOf } from "./roster.js";
+import { type RemoteTrack, Subscriber } from "./subscriber.js";
+import type { Link, MediaState } from "./transport.js";
 
 export interface SessionOptions {
   /** `ws:` or `wss:` address of the gateway. */

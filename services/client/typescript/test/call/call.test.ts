@@ -3,12 +3,12 @@ import { type Device, FakeHandler } from "mediasoup-client";
 import type { Transport } from "mediasoup-client/types";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { Call, type CallState } from "../../src/call/call";
-import type { Roster } from "../../src/call/roster";
-import type { RemoteTrack } from "../../src/call/subscriber";
-import { ScriptedGateway } from "../support/gateway";
-import { deviceWithoutBrowser, openRoom, participant, producer } from "../support/room";
-import { until } from "../support/until";
+import { Call, type CallState } from "../../src/call/call.js";
+import type { Roster } from "../../src/call/roster.js";
+import type { RemoteTrack } from "../../src/call/subscriber.js";
+import { ScriptedGateway } from "../support/gateway.js";
+import { deviceWithoutBrowser, openRoom, participant, producer } from "../support/room.js";
+import { until } from "../support/until.js";
 
 let gateway: ScriptedGateway;
 let call: Call;

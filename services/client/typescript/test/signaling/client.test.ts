@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { SignalingClient } from "../../src/signaling/client";
-import type { Closing } from "../../src/signaling/closing";
-import { SignalingError } from "../../src/signaling/error";
-import type { SignalingEvent } from "../../src/signaling/message";
-import { ScriptedGateway } from "../support/gateway";
-import { until } from "../support/until";
+import { SignalingClient } from "../../src/signaling/client.js";
+import type { Closing } from "../../src/signaling/closing.js";
+import { SignalingError } from "../../src/signaling/error.js";
+import type { SignalingEvent } from "../../src/signaling/message.js";
+import { ScriptedGateway } from "../support/gateway.js";
+import { until } from "../support/until.js";
 
 let gateway: ScriptedGateway;
 let events: SignalingEvent[];

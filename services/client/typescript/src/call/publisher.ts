@@ -1,6 +1,6 @@
 import type { Producer, Transport } from "mediasoup-client/types";
-import { AUDIO_CODEC, VIDEO_CODEC, VIDEO_ENCODINGS } from "./encoding";
-import { createTransport, type Link } from "./transport";
+import { AUDIO_CODEC, VIDEO_CODEC, VIDEO_ENCODINGS } from "./encoding.js";
+import { createTransport, type Link } from "./transport.js";
 
 /** Sends this peer's tracks. */
 export class Publisher {

@@ -1,6 +1,6 @@
 /** Who is in the room and what they publish: pure functions over immutable values. */
 
-import type { Participant, ProducerInfo, SignalingEvent } from "../signaling/message";
+import type { Participant, ProducerInfo, SignalingEvent } from "../signaling/message.js";
 
 /** Participants by peer id, in the order in which they were first heard of. */
 export type Roster = ReadonlyMap<string, Participant>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { closingOf } from "../../src/signaling/closing";
-import { correlationId } from "../../src/signaling/correlation";
-import { Pace } from "../../src/signaling/pace";
+import { closingOf } from "../../src/signaling/closing.js";
+import { correlationId } from "../../src/signaling/correlation.js";
+import { Pace } from "../../src/signaling/pace.js";
 
 describe("correlation ids", () => {
   test("a page without TLS, which has no randomUUID, gets one of 32 hexadecimal digits", () => {

@@ -1,6 +1,6 @@
 import { Device, FakeHandler, testFakeParameters } from "mediasoup-client";
-import type { Participant, ProducerInfo, Role } from "../../src/signaling/message";
-import type { ScriptedGateway } from "./gateway";
+import type { Participant, ProducerInfo, Role } from "../../src/signaling/message.js";
+import type { ScriptedGateway } from "./gateway.js";
 
 /** mediasoup-client itself, with its own stand-in for the browser's WebRTC. */
 export function deviceWithoutBrowser(): Device {

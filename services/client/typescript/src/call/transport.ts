@@ -1,7 +1,7 @@
 import type { Device } from "mediasoup-client";
 import type { Transport } from "mediasoup-client/types";
-import type { SignalingClient } from "../signaling/client";
-import type { Direction } from "../signaling/message";
+import type { SignalingClient } from "../signaling/client.js";
+import type { Direction } from "../signaling/message.js";
 
 /** How the media of one direction fares. */
 export type MediaState = "connecting" | "connected" | "interrupted" | "failed";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { backoffMs } from "../../src/call/backoff";
-import { endingOf } from "../../src/call/ending";
-import { SignalingError } from "../../src/signaling/error";
+import { backoffMs } from "../../src/call/backoff.js";
+import { endingOf } from "../../src/call/ending.js";
+import { SignalingError } from "../../src/signaling/error.js";
 
 describe("back-off", () => {
   test("waits double from half a second up to five", () => {

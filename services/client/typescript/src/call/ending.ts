@@ -1,4 +1,4 @@
-import { SignalingError } from "../signaling/error";
+import { SignalingError } from "../signaling/error.js";
 
 /** Why a session is over. */
 export interface Ending {

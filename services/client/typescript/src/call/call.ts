@@ -1,10 +1,10 @@
-import type { Direction } from "../signaling/message";
-import { backoffMs } from "./backoff";
-import type { Ending } from "./ending";
-import type { Roster } from "./roster";
-import { type Self, Session, type SessionOptions } from "./session";
-import type { RemoteTrack } from "./subscriber";
-import type { MediaState } from "./transport";
+import type { Direction } from "../signaling/message.js";
+import { backoffMs } from "./backoff.js";
+import type { Ending } from "./ending.js";
+import type { Roster } from "./roster.js";
+import { type Self, Session, type SessionOptions } from "./session.js";
+import type { RemoteTrack } from "./subscriber.js";
+import type { MediaState } from "./transport.js";
 
 export type CallState =
   | { phase: "connecting" }

@@ -1,7 +1,7 @@
 import type { Consumer, MediaKind, Transport } from "mediasoup-client/types";
-import { type ErrorCode, SignalingError } from "../signaling/error";
-import type { ConsumeFailure, ConsumerCreated } from "../signaling/message";
-import { createTransport, type Link } from "./transport";
+import { type ErrorCode, SignalingError } from "../signaling/error.js";
+import type { ConsumeFailure, ConsumerCreated } from "../signaling/message.js";
+import { createTransport, type Link } from "./transport.js";
 
 /** A track of another peer. */
 export interface RemoteTrack {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { applyEvent, type Roster, rosterOf } from "../../src/call/roster";
-import type { Participant, SignalingEvent } from "../../src/signaling/message";
+import { applyEvent, type Roster, rosterOf } from "../../src/call/roster.js";
+import type { Participant, SignalingEvent } from "../../src/signaling/message.js";
 
 const ada: Participant = {
   peerId: "ada-1",

@@ -1,6 +1,6 @@
-import { type Closing, closingOf } from "./closing";
-import { correlationId } from "./correlation";
-import { SignalingError } from "./error";
+import { type Closing, closingOf } from "./closing.js";
+import { correlationId } from "./correlation.js";
+import { SignalingError } from "./error.js";
 import {
   type Envelope,
   type ErrorPayload,
@@ -9,8 +9,8 @@ import {
   type RequestType,
   type Result,
   type SignalingEvent,
-} from "./message";
-import { Pace } from "./pace";
+} from "./message.js";
+import { Pace } from "./pace.js";
 
 export interface SignalingOptions {
   /** `ws:` or `wss:` address of the gateway. */

@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
-import type { Envelope } from "../../src/signaling/message";
+import type { Envelope } from "../../src/signaling/message.js";
 
 /** A request as it came in, with the means to answer it. */
 export interface Received {
