@@ -30,7 +30,7 @@ Event = (
 ExtensionName = Literal[
     "mid", "rid", "rrid", "abs-send-time", "transport-cc", "audio-level", "orientation", "toffset"
 ]
-Profile = Literal["AEAD_AES_128_GCM", "AES128_CM_SHA1_80"]
+Profile = Literal["AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES128_CM_SHA1_80"]
 
 @final
 class Engine:

@@ -92,9 +92,25 @@ async def test_both_ends_hold_the_same_keys(role: Role, profile: str) -> None:
     wire.dtls.close()
 
 
-async def test_as_server_the_aead_profile_is_preferred() -> None:
-    wire = Wire(profiles=tuple(reversed(ALL_PROFILES)))
-    assert (await wire.handshake()).profile == "AEAD_AES_128_GCM"
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (("AES128_CM_SHA1_80", "AEAD_AES_256_GCM", "AEAD_AES_128_GCM"), "AEAD_AES_128_GCM"),
+        (("AES128_CM_SHA1_80", "AEAD_AES_256_GCM"), "AEAD_AES_256_GCM"),
+        (("AES128_CM_SHA1_80",), "AES128_CM_SHA1_80"),
+    ],
+)
+async def test_as_server_the_cheapest_aead_profile_is_preferred(
+    offered: tuple[str, ...], chosen: str
+) -> None:
+    wire = Wire(profiles=offered)
+    assert (await wire.handshake()).profile == chosen
+    wire.dtls.close()
+
+
+async def test_as_client_the_other_end_chooses() -> None:
+    wire = Wire("client", profiles=("AEAD_AES_256_GCM", "AEAD_AES_128_GCM"))
+    assert (await wire.handshake()).profile == "AEAD_AES_256_GCM"
     wire.dtls.close()
 
 

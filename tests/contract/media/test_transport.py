@@ -11,6 +11,7 @@ from services.common.ids import TransportId
 from services.sfu.core.port import DtlsParameters, DtlsRole, Fingerprint, TransportState
 from tests.support.poll import eventually
 from tests.support.webrtc.dtls import ALL_PROFILES, new_identity
+from tests.support.webrtc.rtcp import ReceiverReport, build_pli
 from tests.support.webrtc.stage import (
     HEARING,
     LOOPBACK,
@@ -23,7 +24,7 @@ from tests.support.webrtc.track import Microphone
 
 @pytest.mark.parametrize("role", ["client", "server"])
 @pytest.mark.parametrize("profile", ALL_PROFILES)
-async def test_audio_flows_in_both_dtls_roles_and_with_both_profiles(
+async def test_media_and_control_flow_in_both_dtls_roles_and_with_every_profile(
     stage: Stage, role: Literal["client", "server"], profile: str
 ) -> None:
     publisher = await stage.join(dtls_role=role, profiles=(profile,))
@@ -32,7 +33,15 @@ async def test_audio_flows_in_both_dtls_roles_and_with_both_profiles(
     sent = Microphone(publisher.client).send(10)
     await eventually(lambda: len(subscriber.client.rtp) == 10)
     assert [p.payload for p in subscriber.client.rtp] == [p.payload for p in sent]
-    assert subscriber.client.rejected == 0
+    for keys in (publisher.client.dtls.keys, subscriber.client.dtls.keys):
+        assert keys is not None
+        assert keys.profile == profile
+    await eventually(lambda: publisher.client.rtcp_of(ReceiverReport), what="a report")
+    subscriber.client.send_rtcp(build_pli(0x11111111, HEARING.ssrc))
+    await stage.counted("plis_in")
+    counters = stage.plane.counters()
+    assert counters["srtp_auth_failed"] + counters["srtcp_auth_failed"] == 0
+    assert publisher.client.rejected + subscriber.client.rejected == 0
 
 
 async def test_states_are_told_in_order(stage: Stage) -> None:

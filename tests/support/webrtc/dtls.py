@@ -13,7 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from OpenSSL import SSL
 
-PROFILE_LENGTHS = {"AEAD_AES_128_GCM": (16, 12), "AES128_CM_SHA1_80": (16, 14)}
+PROFILE_LENGTHS = {
+    "AEAD_AES_128_GCM": (16, 12),
+    "AEAD_AES_256_GCM": (32, 12),
+    "AES128_CM_SHA1_80": (16, 14),
+}
 ALL_PROFILES = tuple(PROFILE_LENGTHS)
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {

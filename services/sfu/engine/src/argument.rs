@@ -207,6 +207,9 @@ mod tests {
         assert!(keys("AEAD_AES_128_GCM", key(), salt(), key(), salt()).is_ok());
         assert!(keys("AEAD_AES_128_GCM", key(), key(), key(), salt()).is_err());
         assert!(keys("AES128_CM_SHA1_80", key(), salt(), key(), salt()).is_err());
+        let long = || vec![0; 32];
+        assert!(keys("AEAD_AES_256_GCM", long(), salt(), long(), salt()).is_ok());
+        assert!(keys("AEAD_AES_256_GCM", long(), salt(), key(), salt()).is_err());
         assert!(keys("NULL", key(), salt(), key(), salt()).is_err());
     }
 
