@@ -19,11 +19,17 @@ __all__ = ["Engine"]
 #                                            remote is "address:port"
 #   ("ice", transport, "disconnected")       consent expired
 #   ("transport_failed", transport, reason)  the engine closed it: "panic"
+#   ("encoding", producer, encoding, "active" | "quiet")
+#                                            an encoding of a video producer sends, or went quiet
+#   ("consumer_layer", consumer, layer)      from now on this encoding is forwarded: told of video,
+#                                            at the first start and after each switch
 #   ("consumer_stats", token, stats or None) answer to request_consumer_stats
 Event = (
     tuple[str, int, bytes]
     | tuple[str, int, str]
+    | tuple[str, int, int]
     | tuple[str, int, str, str]
+    | tuple[str, int, int, str]
     | tuple[str, int, "dict[str, int] | None"]
 )
 
@@ -135,9 +141,18 @@ class Engine:
         layer: int,
         paused: bool,
     ) -> None:
-        """Send a producer's encoding number `layer` to a transport.
+        """Send a producer's encoding number `layer` to a transport, to begin with.
 
         `codecs`: (producer's payload type, payload type to send, payload type of its RTX or None).
+        """
+
+    def set_consumer_layer(self, consumer: int, layer: int) -> None:
+        """Forward another encoding, from its next key frame on, which is asked for.
+
+        Until then the one before goes on. Asking for that one again cancels the switch; asking for
+        the same target again changes nothing. Where nothing is forwarded (paused, or waiting for a
+        key frame) the change is immediate. A layer that the producer does not have is ignored and
+        counted.
         """
 
     def pause_consumer(self, consumer: int) -> None: ...
@@ -150,5 +165,6 @@ class Engine:
 
         packets_received (of the encoding that is forwarded), packets_sent, packets_retransmitted,
         nacks_received, key_frame_requests_sent (for the encoding), waiting_for_key_frame (0 or 1),
-        round_trip_ms (absent until known).
+        round_trip_ms (absent until known), layer (the encoding that is forwarded, or was last;
+        absent before the first start), target_layer (the one that is to be forwarded).
         """

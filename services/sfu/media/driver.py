@@ -28,6 +28,8 @@ log = get_logger("sfu.media")
 _TOKENS = 2**32
 # Handles are given from 0 upwards.
 _NO_CONSUMER = 2**32 - 1
+# Events whose number is no transport's handle.
+_NOT_OF_TRANSPORTS = ("consumer_stats", "encoding", "consumer_layer")
 
 
 class EventSink(Protocol):
@@ -210,6 +212,8 @@ class Driver:
             if future is not None and not future.done():
                 future.set_result(cast("dict[str, int] | None", event[2]))
             return
+        if event[0] in _NOT_OF_TRANSPORTS:
+            return
         transport_id = self._ledger.transports.key(event[1])
         if transport_id is None:
             # The event crossed the removal of its transport.
@@ -228,7 +232,7 @@ class Driver:
 
     def _fail(self, event: "Event") -> None:
         transport_id = None
-        if event[0] != "consumer_stats":
+        if event[0] not in _NOT_OF_TRANSPORTS:
             transport_id = self._ledger.transports.key(event[1])
         if transport_id is not None:
             self._sink.engine_failed(transport_id)

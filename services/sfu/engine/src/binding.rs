@@ -284,6 +284,14 @@ impl Engine {
         })
     }
 
+    fn set_consumer_layer(
+        &self,
+        #[pyo3(from_py_with = in_range)] consumer: u32,
+        #[pyo3(from_py_with = in_range)] layer: usize,
+    ) -> PyResult<()> {
+        self.command(Command::SetConsumerLayer { consumer, layer })
+    }
+
     fn pause_consumer(&self, #[pyo3(from_py_with = in_range)] consumer: u32) -> PyResult<()> {
         self.command(Command::PauseConsumer { consumer })
     }
@@ -323,6 +331,17 @@ fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
         Event::TransportFailed { transport, reason } => {
             ("transport_failed", transport, reason).into_pyobject(py)?
         }
+        Event::Encoding {
+            producer,
+            encoding,
+            active,
+        } => {
+            let state = if active { "active" } else { "quiet" };
+            ("encoding", producer, encoding, state).into_pyobject(py)?
+        }
+        Event::ConsumerLayer { consumer, layer } => {
+            ("consumer_layer", consumer, layer).into_pyobject(py)?
+        }
         Event::ConsumerStats { token, stats } => {
             let stats = stats.map(|stats| stats_dict(py, &stats)).transpose()?;
             ("consumer_stats", token, stats).into_pyobject(py)?
@@ -343,5 +362,9 @@ fn stats_dict<'py>(py: Python<'py>, stats: &ConsumerStats) -> PyResult<Bound<'py
     if let Some(round_trip_ms) = stats.round_trip_ms {
         dict.set_item("round_trip_ms", round_trip_ms)?;
     }
+    if let Some(layer) = stats.layer {
+        dict.set_item("layer", layer)?;
+    }
+    dict.set_item("target_layer", stats.target_layer)?;
     Ok(dict)
 }

@@ -134,6 +134,10 @@ pub enum Command {
         transport: u32,
         config: Box<ConsumerConfig>,
     },
+    SetConsumerLayer {
+        consumer: u32,
+        layer: usize,
+    },
     PauseConsumer {
         consumer: u32,
     },

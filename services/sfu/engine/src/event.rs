@@ -17,6 +17,10 @@ pub struct ConsumerStats {
     pub key_frame_requests_sent: u64,
     pub waiting_for_key_frame: bool,
     pub round_trip_ms: Option<u32>,
+    /// The encoding that is forwarded; `None` before anything was.
+    pub layer: Option<usize>,
+    /// The encoding that is to be forwarded.
+    pub target_layer: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +36,14 @@ pub enum Event {
         transport: u32,
         reason: &'static str,
     },
+    /// An encoding of a video producer sends, or has gone quiet.
+    Encoding {
+        producer: u32,
+        encoding: u32,
+        active: bool,
+    },
+    /// From now on this encoding is forwarded.
+    ConsumerLayer { consumer: u32, layer: u32 },
     /// Answer to a request; `None` for a consumer that is gone.
     ConsumerStats {
         token: u64,

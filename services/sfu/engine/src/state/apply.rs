@@ -53,6 +53,9 @@ impl Core {
                 transport,
                 config,
             } => self.add_consumer(consumer, producer, transport, *config, now, io),
+            Command::SetConsumerLayer { consumer, layer } => {
+                self.set_consumer_layer(consumer, layer, now, io)
+            }
             Command::PauseConsumer { consumer } => self.pause_consumer(consumer),
             Command::ResumeConsumer { consumer } => self.resume_consumer(consumer, now, io),
             Command::RemoveConsumer { consumer } => self.remove_consumer(consumer),

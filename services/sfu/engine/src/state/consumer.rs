@@ -1,26 +1,16 @@
 //! A stream that goes out: one encoding of a producer under other names.
 
 use super::extension::ExtensionIds;
+use super::segment::{Place, Segment, Segments, Shift};
 use super::sent::SentRing;
 use crate::command::{ConsumerConfig, OutboundCodec};
 use crate::wire::sequence::is_newer;
 
-/// Stretches that are remembered, so that packets of before a pause can be sent again.
-const MAX_SEGMENTS: usize = 4;
 /// The first number lies below this, so that the receiver cannot guess its rollover count wrongly
 /// (RFC 3711, 3.3.1).
 const FIRST_SEQUENCE_MASK: u64 = 0x7fff;
 /// Timestamps that jump further than this after a pause are another clock's.
 const MAX_JUMP_SECONDS: u64 = 10;
-
-/// A stretch in which numbers of the publisher and ours run side by side.
-#[derive(Clone, Copy, Debug)]
-pub struct Segment {
-    first_in: u64,
-    first_out: u64,
-    /// What to add to the publisher's timestamps.
-    pub timestamp_offset: u32,
-}
 
 /// Whether the stream runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +34,14 @@ pub struct Consumer {
     pub handle: u32,
     pub producer: usize,
     pub transport: usize,
-    /// Index of the producer's encoding.
-    pub layer: usize,
+    /// Only the layers of video are told to the owner.
+    pub video: bool,
+    /// Index of the producer's encoding that it gets, or waits for to begin with.
+    layer: usize,
+    /// The encoding that it is to get instead from a key frame on, while the one before goes on.
+    target: Option<usize>,
+    /// The encoding that the owner knows to be forwarded.
+    told: Option<usize>,
     pub mid: String,
     pub cname: String,
     pub ssrc: u32,
@@ -58,7 +54,7 @@ pub struct Consumer {
     pub ring: SentRing,
     paused: bool,
     flow: Flow,
-    segments: Vec<Segment>,
+    segments: Segments,
     next_out: u64,
     next_rtx: u64,
     last_timestamp: u32,
@@ -89,7 +85,10 @@ impl Consumer {
             handle: wiring.handle,
             producer: wiring.producer,
             transport: wiring.transport,
+            video: wiring.video,
             layer: config.layer,
+            target: None,
+            told: None,
             next_out: next_out.unwrap_or_else(|| start(config.ssrc)),
             next_rtx,
             mid: config.mid,
@@ -104,7 +103,7 @@ impl Consumer {
             ring: SentRing::new(wiring.video),
             paused: config.paused,
             flow: Flow::Waiting,
-            segments: Vec::with_capacity(MAX_SEGMENTS),
+            segments: Segments::default(),
             last_timestamp: 0,
             last_sent_at_micros: 0,
         }
@@ -115,6 +114,42 @@ impl Consumer {
             .iter()
             .find(|codec| codec.producer_payload_type == producer_payload_type)
             .copied()
+    }
+
+    /// The encoding that it gets, or waits for.
+    pub fn layer(&self) -> usize {
+        self.layer
+    }
+
+    /// The encoding that it is to get instead.
+    pub fn target(&self) -> Option<usize> {
+        self.target
+    }
+
+    pub fn aim(&mut self, target: Option<usize>) {
+        self.target = target;
+    }
+
+    /// Gets another encoding from the next packet on that can start it.
+    pub fn move_to(&mut self, layer: usize) {
+        self.layer = layer;
+        self.target = None;
+        self.wait();
+    }
+
+    /// The encoding that was forwarded last; `None` before anything was.
+    pub fn forwarded(&self) -> Option<usize> {
+        self.segments.last().map(|segment| segment.layer)
+    }
+
+    /// What the owner does not know to be forwarded yet.
+    pub fn untold(&self) -> Option<usize> {
+        let forwarded = self.forwarded().filter(|_| self.video);
+        forwarded.filter(|_| forwarded != self.told)
+    }
+
+    pub fn note_told(&mut self, layer: usize) {
+        self.told = Some(layer);
     }
 
     pub fn is_paused(&self) -> bool {
@@ -146,21 +181,21 @@ impl Consumer {
 
     /// Whether anything has started it yet.
     pub fn has_run(&self) -> bool {
-        !self.segments.is_empty()
+        self.segments.last().is_some()
     }
 
     /// Whether this packet starts the stream now; the caller asks for each packet that may.
     pub fn start(&mut self, extended: u64, timestamp: u32, clock_rate: u32, now_micros: u64) {
         self.clock_rate = clock_rate;
-        let segment = Segment {
+        let shift = Shift {
+            timestamp: self.offset_from(timestamp, now_micros),
+        };
+        self.segments.push(Segment {
+            layer: self.layer,
             first_in: extended,
             first_out: self.next_out,
-            timestamp_offset: self.offset_from(timestamp, now_micros),
-        };
-        if self.segments.len() == MAX_SEGMENTS {
-            self.segments.remove(0);
-        }
-        self.segments.push(segment);
+            shift,
+        });
         self.flow = Flow::Running;
     }
 
@@ -173,22 +208,19 @@ impl Consumer {
         let elapsed_micros = now_micros.saturating_sub(self.last_sent_at_micros);
         let elapsed_ticks = (u128::from(elapsed_micros) * u128::from(rate) / 1_000_000) as u32;
         let expected = self.last_timestamp.wrapping_add(elapsed_ticks.max(1));
-        let natural = timestamp.wrapping_add(before.timestamp_offset);
+        let natural = timestamp.wrapping_add(before.shift.timestamp);
         let error = u64::from((natural.wrapping_sub(expected) as i32).unsigned_abs());
         let forward = natural.wrapping_sub(self.last_timestamp) as i32 > 0;
         if forward && error <= rate * MAX_JUMP_SECONDS {
-            before.timestamp_offset
+            before.shift.timestamp
         } else {
             expected.wrapping_sub(timestamp)
         }
     }
 
-    /// Our extended number and timestamp offset for a packet of the running stretch; `None` for one
-    /// that is older than its start.
-    pub fn place(&self, extended: u64) -> Option<(u64, u32)> {
-        let segment = self.segments.last()?;
-        let distance = extended.checked_sub(segment.first_in)?;
-        Some((segment.first_out + distance, segment.timestamp_offset))
+    /// Where a packet of the running stretch goes; `None` for one that is older than its start.
+    pub fn place(&self, extended: u64) -> Option<Place> {
+        self.segments.last()?.place(extended)
     }
 
     /// A packet has been sent for the first time.
@@ -212,20 +244,14 @@ impl Consumer {
         last.checked_sub(u64::from(behind))
     }
 
-    /// The publisher's extended number of one that we sent, and the offset it was sent with.
-    pub fn origin(&self, out: u64) -> Option<(u64, u32)> {
-        let segment = self
-            .segments
-            .iter()
-            .rev()
-            .find(|segment| segment.first_out <= out)?;
-        let extended = segment.first_in + (out - segment.first_out);
-        Some((extended, segment.timestamp_offset))
+    /// The stretch in which a number of ours was sent.
+    pub fn segment_around(&self, out: u64) -> Option<Segment> {
+        self.segments.around(out).copied()
     }
 
-    /// Offset of the running stretch.
+    /// What is added to timestamps in the running stretch.
     pub fn timestamp_offset(&self) -> Option<u32> {
-        self.segments.last().map(|segment| segment.timestamp_offset)
+        self.segments.last().map(|segment| segment.shift.timestamp)
     }
 
     /// The next number of the RTX stream.
@@ -267,8 +293,8 @@ mod tests {
     }
 
     fn send(consumer: &mut Consumer, extended: u64, timestamp: u32, now_micros: u64) -> (u64, u32) {
-        let (out, offset) = consumer.place(extended).unwrap();
-        let sent = timestamp.wrapping_add(offset);
+        let Place { out, shift } = consumer.place(extended).unwrap();
+        let sent = timestamp.wrapping_add(shift.timestamp);
         consumer.note_sent(out, sent, 1_000, now_micros);
         (out, sent)
     }
@@ -310,7 +336,7 @@ mod tests {
         send(&mut consumer, 3_000, 90_000, 1_000_000);
         let origin = |sequence| {
             let out = consumer.extend(sequence)?;
-            consumer.origin(out).map(|(extended, _)| extended)
+            consumer.segment_around(out)?.origin(out)
         };
         assert_eq!(origin(101), Some(1_001));
         assert_eq!(origin(102), Some(3_000));

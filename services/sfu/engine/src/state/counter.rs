@@ -164,6 +164,8 @@ counters! {
     rtcp_ignored,
     /// Events that did not fit the ring.
     events_dropped,
+    /// Layers asked for that the producer does not have.
+    layers_unknown,
     /// Commands for a handle that is gone, or that is in use.
     commands_stale,
     /// Datagrams that the kernel had no room for.

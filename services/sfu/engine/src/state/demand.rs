@@ -20,7 +20,7 @@ impl Core {
         if !found.is_waiting() || !transport.is_some_and(Transport::can_send) {
             return;
         }
-        let (producer, layer) = (found.producer, found.layer);
+        let (producer, layer) = (found.producer, found.layer());
         if self.start_from_cache(consumer, now, io).is_none() {
             self.ask_key_frame(producer, layer, now, io);
         }

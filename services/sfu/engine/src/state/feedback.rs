@@ -40,6 +40,7 @@ impl Core {
         }
         self.tick_at_micros = now.micros + TICK_MICROS;
         self.tell_failures(io);
+        self.tell_layers(io);
         for index in 0..self.producers.bound() {
             self.tick_producer(index, now, io);
         }
@@ -107,12 +108,15 @@ impl Core {
         let encoding = self.producers.get_mut(index)?.encodings.get_mut(layer)?;
         let transports = &self.transports;
         let consumers = &self.consumers;
-        let waits = encoding.consumers.iter().any(|&consumer| {
-            consumers.get(consumer).is_some_and(|consumer| {
-                let transport = transports.get(consumer.transport);
-                consumer.is_waiting() && transport.is_some_and(Transport::can_send)
-            })
-        });
+        let could_be_served = |consumer: &Consumer| {
+            let transport = transports.get(consumer.transport);
+            transport.is_some_and(Transport::can_send)
+        };
+        let known = |&index: &usize| consumers.get(index);
+        let mut waiting = encoding.consumers.iter().filter_map(known);
+        let mut joining = encoding.joining.iter().filter_map(known);
+        let waits = waiting.any(|consumer| consumer.is_waiting() && could_be_served(consumer))
+            || joining.any(could_be_served);
         if waits {
             let round_trip_micros = PUBLISHER_ROUND_TRIP_MS * 1_000;
             encoding
@@ -236,7 +240,7 @@ impl Core {
         let consumer = self.consumers.get(consumer)?;
         let producer = self.producers.get(consumer.producer)?;
         let publisher = self.transports.get(producer.transport)?;
-        let encoding = producer.encodings.get(consumer.layer)?;
+        let encoding = producer.encodings.get(consumer.layer())?;
         let report = encoding.reception.publisher_report()?;
         let offset = consumer
             .timestamp_offset()

@@ -5,9 +5,11 @@ use super::consumer::Consumer;
 use super::core::{Arrival, Core, Io};
 use super::counter::Counters;
 use super::extension::ExtensionIds;
+use super::layering::{switch_over, tell_start};
 use super::now::Now;
 use super::outgoing::{MediaPacket, Shape, fresh_marks, send_packet};
 use super::producer::Encoding;
+use super::segment::Place;
 use super::stream::StreamRole;
 use super::transport::Transport;
 use crate::wire::nack;
@@ -182,7 +184,7 @@ impl Core {
         if consumer.has_run() || producer.paused {
             return None;
         }
-        let encoding = producer.encodings.get(consumer.layer)?;
+        let encoding = producer.encodings.get(consumer.layer())?;
         let extended = encoding.fresh_key_frame(now.micros)?;
         let (header, bytes) = encoding.cache.get(extended)?;
         let passage = Passage {
@@ -198,13 +200,17 @@ impl Core {
         catch_up(encoding, ids, &passage, &mut |later| {
             pass_on(transport, consumer, later, io, &self.counters);
         });
+        tell_start(consumer, index, &mut self.untold_layers, &self.counters, io);
         Some(())
     }
 
     fn fan_out(&mut self, role: StreamRole, passage: &Passage<'_>, io: &mut Io<'_>) -> Option<()> {
-        let producer = self.producers.get(role.producer)?;
+        let producer = self.producers.get_mut(role.producer)?;
         if producer.paused {
             return None;
+        }
+        if passage.can_start {
+            switch_over(producer, role.encoding, &mut self.consumers);
         }
         let encoding = producer.encodings.get(role.encoding)?;
         for &index in &encoding.consumers {
@@ -222,6 +228,7 @@ impl Core {
                     pass_on(transport, consumer, later, io, &self.counters);
                 };
                 catch_up(encoding, ids, passage, &mut send);
+                tell_start(consumer, index, &mut self.untold_layers, &self.counters, io);
             }
         }
         Some(())
@@ -304,18 +311,14 @@ fn pass_on(
     if send_packet(transport, consumer, packet, &shape, io.out, counters) {
         let octets = packet.payload().len();
         let timestamp = shape.header.timestamp;
-        consumer.ring.note(place.0, marks);
-        consumer.note_sent(place.0, timestamp, octets, passage.now.micros);
+        consumer.ring.note(place.out, marks);
+        consumer.note_sent(place.out, timestamp, octets, passage.now.micros);
     }
     Some(())
 }
 
 /// Our number and timestamp offset for the packet, with which the stream may start.
-fn place(
-    consumer: &mut Consumer,
-    passage: &Passage<'_>,
-    counters: &Counters,
-) -> Option<(u64, u32)> {
+fn place(consumer: &mut Consumer, passage: &Passage<'_>, counters: &Counters) -> Option<Place> {
     if consumer.is_waiting() {
         if !passage.can_start {
             return None;

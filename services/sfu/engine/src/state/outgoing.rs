@@ -5,6 +5,7 @@ use super::counter::Counters;
 use super::extension::{Extension, ExtensionIds};
 use super::now::Now;
 use super::outbox::{DATAGRAM_BYTES, Outbox};
+use super::segment::Place;
 use super::sent::Marks;
 use super::transport::Transport;
 use crate::wire::rtp::{OutgoingHeader, RtpHeader, write_packet};
@@ -75,22 +76,21 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A media packet under the consumer's names; `place`: our extended number and what to add to the
-    /// publisher's timestamp.
+    /// A media packet under the consumer's names.
     pub fn media(
         consumer: &Consumer,
         header: &RtpHeader,
         payload_type: u8,
-        place: (u64, u32),
+        place: Place,
         marks: Marks,
     ) -> Self {
-        let (out, offset) = place;
+        let Place { out, shift } = place;
         Self {
             header: OutgoingHeader {
                 marker: header.marker,
                 payload_type,
                 sequence: out as u16,
-                timestamp: header.timestamp.wrapping_add(offset),
+                timestamp: header.timestamp.wrapping_add(shift.timestamp),
                 ssrc: consumer.ssrc,
             },
             rollover: (out >> 16) as u32,

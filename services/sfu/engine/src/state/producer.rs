@@ -61,8 +61,10 @@ pub struct Encoding {
     key_frame: Option<(u64, u64)>,
     /// Packets received, retransmissions included.
     pub packets_received: u64,
-    /// Indices of those who get it.
+    /// Indices of those who get it, or wait for it to begin with.
     pub consumers: Vec<usize>,
+    /// Indices of those who get another one and will get this from a key frame on.
+    pub joining: Vec<usize>,
 }
 
 impl Encoding {
@@ -84,6 +86,7 @@ impl Encoding {
             key_frame: None,
             packets_received: 0,
             consumers: Vec::new(),
+            joining: Vec::new(),
         }
     }
 }

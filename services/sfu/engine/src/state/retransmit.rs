@@ -51,9 +51,11 @@ impl Core {
         let consumer = self.consumers.get_mut(consumer).ok_or(Refusal::Gone)?;
         consumer.counts.nacks += 1;
         let out = consumer.extend(sequence).ok_or(Refusal::Gone)?;
-        let (extended, offset) = consumer.origin(out).ok_or(Refusal::Gone)?;
+        let segment = consumer.segment_around(out).ok_or(Refusal::Gone)?;
+        let extended = segment.origin(out).ok_or(Refusal::Gone)?;
+        let place = segment.place(extended).ok_or(Refusal::Gone)?;
         let producer = self.producers.get(consumer.producer).ok_or(Refusal::Gone)?;
-        let encoding = producer.encodings.get(consumer.layer);
+        let encoding = producer.encodings.get(segment.layer);
         let cached = encoding.and_then(|encoding| encoding.cache.get(extended));
         let (header, bytes) = cached.ok_or(Refusal::Gone)?;
         let codec = consumer.codec(header.payload_type).ok_or(Refusal::Gone)?;
@@ -65,7 +67,6 @@ impl Core {
         let first_marks = consumer.ring.resend(out, now.micros, interval)?;
         // The same SSRC and number must protect the same bytes: another send time under the same
         // nonce would give the key of the tag away (RFC 7714, 8.4).
-        let place = (out, offset);
         let same = Shape::media(consumer, header, codec.payload_type, place, first_marks);
         let rtx_type = codec.rtx_payload_type;
         let by_rtx = rtx_shape(transport, consumer, same.header, rtx_type, now);

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use super::consumer::{Consumer, Wiring};
 use super::core::{Core, Io};
 use super::extension::{Extension, ExtensionIds};
+use super::layering::{cancel_switch, settle, switch_over};
 use super::now::Now;
 use super::producer::{Producer, Recognition};
 use super::stream::{StreamRole, StreamTraits};
@@ -99,6 +100,9 @@ impl Core {
         let index = self.producers.index_of(handle)?;
         let producer = self.producers.get_mut(index)?;
         producer.paused = true;
+        for layer in 0..producer.encodings.len() {
+            switch_over(producer, layer, &mut self.consumers);
+        }
         for encoding in &producer.encodings {
             for &consumer in &encoding.consumers {
                 if let Some(consumer) = self.consumers.get_mut(consumer) {
@@ -193,7 +197,9 @@ impl Core {
 
     pub(super) fn pause_consumer(&mut self, handle: u32) -> Option<()> {
         let index = self.consumers.index_of(handle)?;
-        self.consumers.get_mut(index)?.pause();
+        let consumer = self.consumers.get_mut(index)?;
+        consumer.pause();
+        settle(self.producers.get_mut(consumer.producer)?, consumer, index);
         Some(())
     }
 
@@ -214,9 +220,11 @@ impl Core {
 
     pub(super) fn drop_consumer(&mut self, index: usize) -> Option<()> {
         let handle = self.consumers.get(index)?.handle;
-        let consumer = self.consumers.remove(handle)?;
+        let mut consumer = self.consumers.remove(handle)?;
+        self.untold_layers.retain(|other| *other != index);
         if let Some(producer) = self.producers.get_mut(consumer.producer) {
-            if let Some(encoding) = producer.encodings.get_mut(consumer.layer) {
+            cancel_switch(producer, &mut consumer, index);
+            if let Some(encoding) = producer.encodings.get_mut(consumer.layer()) {
                 encoding.consumers.retain(|other| *other != index);
             }
         }
@@ -235,7 +243,7 @@ impl Core {
         let index = self.consumers.index_of(handle)?;
         let consumer = self.consumers.get(index)?;
         let producer = self.producers.get(consumer.producer)?;
-        let encoding = producer.encodings.get(consumer.layer)?;
+        let encoding = producer.encodings.get(consumer.layer())?;
         let round_trip = consumer.round_trip_micros;
         Some(ConsumerStats {
             packets_received: encoding.packets_received,
@@ -245,6 +253,8 @@ impl Core {
             key_frame_requests_sent: encoding.key_frames.sent(),
             waiting_for_key_frame: producer.video && consumer.is_waiting(),
             round_trip_ms: round_trip.map(|micros| (micros / 1_000) as u32),
+            layer: consumer.forwarded(),
+            target_layer: consumer.target().unwrap_or(consumer.layer()),
         })
     }
 }

@@ -122,7 +122,7 @@ impl Core {
             self.counters.rtcp_ignored.one();
             return;
         };
-        let (producer, layer) = (consumer.producer, consumer.layer);
+        let (producer, layer) = (consumer.producer, consumer.layer());
         self.ask_key_frame(producer, layer, now, io);
     }
 }

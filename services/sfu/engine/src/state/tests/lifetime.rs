@@ -229,7 +229,9 @@ fn authentic_client_that_sends_nonsense_harms_nobody() {
         lab.sent();
     }
     assert_eq!(lab.counter("panics"), 0);
-    assert_eq!(lab.events(), []);
+    let mut events = lab.events();
+    events.retain(|event| !matches!(event, Event::ConsumerLayer { .. } | Event::Encoding { .. }));
+    assert_eq!(events, []);
     for reached in [
         "rtp_packets_out",
         "rtx_in",

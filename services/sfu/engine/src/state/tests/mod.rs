@@ -6,6 +6,7 @@ mod forwarding;
 mod hostile;
 mod joining;
 mod lab;
+mod layering;
 mod lifetime;
 mod retransmission;
 

@@ -1,0 +1,128 @@
+//! Which encoding of a producer a consumer gets, and how it passes from one to another.
+
+use super::arena::Arena;
+use super::consumer::Consumer;
+use super::core::{Core, Io, push};
+use super::counter::Counters;
+use super::now::Now;
+use super::producer::Producer;
+use crate::event::Event;
+
+impl Core {
+    /// Forwards another encoding from its next key frame on; at once where nothing is forwarded now.
+    pub(super) fn set_consumer_layer(
+        &mut self,
+        handle: u32,
+        layer: usize,
+        now: Now,
+        io: &mut Io<'_>,
+    ) -> Option<()> {
+        let index = self.consumers.index_of(handle)?;
+        let consumer = self.consumers.get_mut(index)?;
+        let producer = self.producers.get_mut(consumer.producer)?;
+        if layer >= producer.encodings.len() {
+            self.counters.layers_unknown.one();
+            return Some(());
+        }
+        if consumer.target().unwrap_or(consumer.layer()) == layer {
+            return Some(());
+        }
+        cancel_switch(producer, consumer, index);
+        if consumer.layer() == layer {
+            return Some(());
+        }
+        if consumer.is_running() {
+            consumer.aim(Some(layer));
+            producer.encodings.get_mut(layer)?.joining.push(index);
+            let producer = consumer.producer;
+            self.ask_key_frame(producer, layer, now, io);
+        } else {
+            move_to(producer, consumer, index, layer);
+            self.ask_key_frame_for(index, now, io);
+        }
+        Some(())
+    }
+
+    /// Tells the owner of layers that it does not know of, as far as there is room.
+    pub(super) fn tell_layers(&mut self, io: &mut Io<'_>) {
+        let mut has_room = true;
+        let (consumers, counters) = (&mut self.consumers, &self.counters);
+        self.untold_layers.retain(|&index| {
+            if let Some(consumer) = consumers.get_mut(index).filter(|_| has_room) {
+                has_room = tell_layer(consumer, counters, io);
+            }
+            !has_room
+        });
+    }
+}
+
+/// A consumer has started: tells the owner what it gets, now or when there is room again.
+pub(super) fn tell_start(
+    consumer: &mut Consumer,
+    index: usize,
+    untold: &mut Vec<usize>,
+    counters: &Counters,
+    io: &mut Io<'_>,
+) {
+    if !tell_layer(consumer, counters, io) && !untold.contains(&index) {
+        untold.push(index);
+    }
+}
+
+/// Tells the owner which encoding is forwarded, unless it knows. False when there was no room.
+fn tell_layer(consumer: &mut Consumer, counters: &Counters, io: &mut Io<'_>) -> bool {
+    let Some(layer) = consumer.untold() else {
+        return true;
+    };
+    let event = Event::ConsumerLayer {
+        consumer: consumer.handle,
+        layer: layer as u32,
+    };
+    let told = push(counters, io, event);
+    if told {
+        consumer.note_told(layer);
+    }
+    told
+}
+
+/// A packet that can start a stream has come: everyone who waits to get this encoding instead of
+/// another gets it now.
+pub(super) fn switch_over(
+    producer: &mut Producer,
+    layer: usize,
+    consumers: &mut Arena<Consumer>,
+) -> Option<()> {
+    while let Some(index) = producer.encodings.get_mut(layer)?.joining.pop() {
+        if let Some(consumer) = consumers.get_mut(index) {
+            move_to(producer, consumer, index, layer);
+        }
+    }
+    Some(())
+}
+
+/// What is not forwarded need not go on until the switch.
+pub(super) fn settle(producer: &mut Producer, consumer: &mut Consumer, index: usize) {
+    if let Some(target) = consumer.target() {
+        cancel_switch(producer, consumer, index);
+        move_to(producer, consumer, index, target);
+    }
+}
+
+/// The encoding that is forwarded stays.
+pub(super) fn cancel_switch(producer: &mut Producer, consumer: &mut Consumer, index: usize) {
+    let target = consumer.target();
+    if let Some(encoding) = target.and_then(|target| producer.encodings.get_mut(target)) {
+        encoding.joining.retain(|other| *other != index);
+    }
+    consumer.aim(None);
+}
+
+fn move_to(producer: &mut Producer, consumer: &mut Consumer, index: usize, layer: usize) {
+    if let Some(before) = producer.encodings.get_mut(consumer.layer()) {
+        before.consumers.retain(|other| *other != index);
+    }
+    if let Some(encoding) = producer.encodings.get_mut(layer) {
+        encoding.consumers.push(index);
+    }
+    consumer.move_to(layer);
+}
