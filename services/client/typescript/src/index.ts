@@ -1,12 +1,22 @@
-/** Stays in an Invigil room from a browser. */
+/** Stays in an Invigil room: publishes cameras, microphones and screens, and receives others'. */
 
-export { Call, type CallEvents, type CallState, type MediaStates } from "./call/call.js";
-export { CAMERA, MICROPHONE } from "./call/encoding.js";
+export {
+  Call,
+  type CallEvents,
+  type CallOptions,
+  type CallState,
+  type MediaStates,
+} from "./call/call.js";
+export { CAMERA, MICROPHONE, SCREEN } from "./call/encoding.js";
+export type { Wants, Wish } from "./call/preference.js";
+export type { Publication, PublicationState } from "./call/publication.js";
 export type { Roster } from "./call/roster.js";
-export type { Self, SessionOptions } from "./call/session.js";
+export type { Self } from "./call/session.js";
+export { kindOf, type Source, sourceOf } from "./call/source.js";
+export type { LayerStatistics, PublicationStatistics } from "./call/statistics.js";
 export type { RemoteTrack } from "./call/subscriber.js";
 export type { MediaState } from "./call/transport.js";
-export { type ErrorCode, SignalingError } from "./signaling/error.js";
+export { CallError, type ErrorCode } from "./signaling/error.js";
 export type {
   AppData,
   Direction,

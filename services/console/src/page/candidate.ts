@@ -116,7 +116,6 @@ class Attendance {
       {
         ...this.#invitation,
         url: signalingUrl(location),
-        tracks: stream.getTracks(),
         wants: ({ role }) => role === "proctor",
       },
       {
@@ -127,6 +126,9 @@ class Attendance {
       },
     );
     this.#call = call;
+    for (const track of stream.getTracks()) {
+      call.publish(track, { source: track.kind === "video" ? "camera" : "microphone" });
+    }
     call.start();
   }
 

@@ -31,7 +31,6 @@ function watch(invitation: Invitation): void {
     {
       ...invitation,
       url: signalingUrl(location),
-      tracks: [],
       wants: ({ role }) => role === "candidate",
     },
     {

@@ -1,45 +1,85 @@
-import type { Direction } from "../signaling/message.js";
+import type { Device } from "mediasoup-client";
+import type { Direction, Participant, ProducerInfo } from "../signaling/message.js";
 import { backoffMs } from "./backoff.js";
 import type { Ending } from "./ending.js";
-import type { Roster } from "./roster.js";
-import { type Self, Session, type SessionOptions } from "./session.js";
+import { Preferences, type Want, type Wants } from "./preference.js";
+import { LocalPublication, type Publication } from "./publication.js";
+import { EMPTY_ROSTER, type Roster } from "./roster.js";
+import { type Self, Session } from "./session.js";
+import type { Source } from "./source.js";
 import type { RemoteTrack } from "./subscriber.js";
 import type { MediaState } from "./transport.js";
 
+export interface CallOptions {
+  /** `ws:` or `wss:` address of the gateway. */
+  url: string;
+  /** A JWT for the room; it says the role. */
+  token: string;
+  roomId: string;
+  displayName: string;
+  /**
+   * Whether, and in which layer, to receive a producer that this peer may see. Asked again whenever
+   * the roster changes and at `refresh`. Without it nothing is received.
+   */
+  wants?: Wants;
+  /** For environments without a global WebSocket. */
+  webSocket?: typeof WebSocket;
+  /** For environments without WebRTC. */
+  device?: () => Device;
+}
+
 export type CallState =
   | { phase: "connecting" }
-  /** In the room; `media` says whether packets get through, per direction in use. */
+  /**
+   * In the room. `published`: there are publications, and all of them are live. `media` says whether
+   * packets get through, per direction in use.
+   */
   | { phase: "joined"; self: Self; published: boolean; media: MediaStates }
   /** The connection is gone; another try follows in `retryMs`. */
   | { phase: "waiting"; words: string; retryMs: number }
-  /** Over for good; `left` where this side wanted it so. */
+  /** Not begun, or over for good; `left` where this side wanted it so. */
   | { phase: "ended"; words: string; left: boolean };
 
 export type MediaStates = Readonly<Partial<Record<Direction, MediaState>>>;
 
+/** Called one at a time, never before `start` but for `onPublication`, and never after `leave`. */
 export interface CallEvents {
-  onState: (state: CallState) => void;
-  onRoster: (roster: Roster) => void;
-  onTrack: (track: RemoteTrack) => void;
-  onTrackGone: (track: RemoteTrack) => void;
+  onState?: (state: CallState) => void;
+  /** Who is in the room and what they publish: a new map at each change. */
+  onRoster?: (roster: Roster) => void;
+  /** A track that was wanted is here. After a rejoining every track comes anew. */
+  onTrack?: (track: RemoteTrack) => void;
+  onTrackGone?: (track: RemoteTrack) => void;
+  /** `track.layer` has changed since `onTrack`. */
+  onLayer?: (track: RemoteTrack) => void;
+  /** State, error or pausing of one's own publication has changed. */
+  onPublication?: (publication: Publication) => void;
 }
 
 // After this long in the room the next loss is a new one and not the same again.
 const STABLE_MS = 10_000;
 
-/** Stays in a room: joins, and joins again from scratch whenever the connection is lost. */
+/**
+ * Stays in a room: joins, and joins again from scratch whenever the connection is lost, publishing
+ * and receiving the same as before.
+ */
 export class Call {
-  readonly #options: SessionOptions;
+  readonly #options: CallOptions;
   readonly #events: CallEvents;
-  #state: CallState = { phase: "connecting" };
+  readonly #publications = new Set<LocalPublication>();
+  readonly #preferences = new Preferences();
+  #state: CallState = { phase: "ended", words: "You have not joined yet.", left: true };
+  #roster: Roster = EMPTY_ROSTER;
   #session: Session | undefined;
   // The session before: its media goes on until the next one is in the room.
   #previous: Session | undefined;
   #failures = 0;
   #joinedAtMs = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  // After `leave`, until `start`.
+  #silent = false;
 
-  constructor(options: SessionOptions, events: CallEvents) {
+  constructor(options: CallOptions, events: CallEvents = {}) {
     this.#options = options;
     this.#events = events;
   }
@@ -48,15 +88,35 @@ export class Call {
     return this.#state;
   }
 
+  /** As `onRoster` last told it. */
+  get roster(): Roster {
+    return this.#roster;
+  }
+
+  /** Everything published that has not ended, in the order of publishing. */
+  get publications(): readonly Publication[] {
+    return [...this.#publications];
+  }
+
+  /** Joins; does nothing while the call is under way. Throws what WebSocket throws for a bad `url`. */
   start(): void {
+    if (this.#state.phase !== "ended") return;
+    this.#silent = false;
     this.#failures = 0;
     this.#connect();
   }
 
-  /** Leaves for good; `start` joins again. */
+  /**
+   * Leaves for good: what follows is told before this returns, and nothing after. Publications wait;
+   * `start` joins again with them.
+   */
   leave(): void {
+    if (this.#silent) return;
     this.#free();
-    this.#become({ phase: "ended", words: "You have left.", left: true });
+    if (this.#state.phase !== "ended") {
+      this.#become({ phase: "ended", words: "You have left.", left: true });
+    }
+    this.#silent = true;
   }
 
   /** The network may be back, or may have changed: does not wait for a timer to find out. */
@@ -65,38 +125,114 @@ export class Call {
     else if (this.#state.phase === "joined") this.#session?.probe();
   }
 
+  /**
+   * Publishes a track until it ends or the publication is closed, through every rejoining; before
+   * `start` too. The track stays the caller's. Throws a CallError of code TRACK (`TRACK_ENDED`,
+   * `WRONG_KIND`); everything later is told by the publication's `state`.
+   */
+  publish(track: MediaStreamTrack, { source }: { source: Source }): Publication {
+    const publication = new LocalPublication(track, source, (changed) => this.#onChanged(changed));
+    this.#publications.add(publication);
+    if (this.#state.phase === "joined") this.#session?.publish(publication);
+    this.#updatePublished();
+    return publication;
+  }
+
+  /**
+   * Asks for a layer of a producer's video, 0 the lowest, in place of what `wants` said; one above
+   * the highest means the highest. Holds until the producer is gone, through every rejoining.
+   */
+  preferLayer(producerId: string, layer: number): void {
+    this.#preferences.prefer(producerId, layer);
+    this.refresh();
+  }
+
+  /** Spares the downlink: the track stays, and nothing is sent for it until `resumeTrack`. */
+  pauseTrack(producerId: string): void {
+    this.#preferences.setPaused(producerId, true);
+    this.refresh();
+  }
+
+  resumeTrack(producerId: string): void {
+    this.#preferences.setPaused(producerId, false);
+    this.refresh();
+  }
+
+  /** Asks `wants` again about every producer. */
+  refresh(): void {
+    this.#session?.subscribe();
+  }
+
   #connect(): void {
     clearTimeout(this.#retryTimer);
     this.#become({ phase: "connecting" });
-    const session = new Session(this.#options, {
-      onJoined: (self) => this.#onJoined(self),
-      onRoster: (roster) => {
-        if (this.#session === session) this.#events.onRoster(roster);
+    if (this.#state.phase !== "connecting" || this.#session) return;
+    const session: Session = new Session(
+      {
+        ...this.#options,
+        want: (participant, producer) => this.#want(participant, producer),
+        publications: this.#publications,
       },
-      onTrack: (track) => this.#events.onTrack(track),
-      onTrackGone: (track) => this.#events.onTrackGone(track),
-      onMediaState: (direction, media) => {
-        if (this.#session === session) this.#onMediaState(direction, media);
+      {
+        onJoined: (self) => this.#onJoined(session, self),
+        onRoster: (roster) => {
+          if (this.#session === session) this.#onRoster(roster);
+        },
+        onTrack: (track) => this.#tell(this.#events.onTrack, track),
+        onTrackGone: (track) => this.#tell(this.#events.onTrackGone, track),
+        onLayer: (track) => this.#tell(this.#events.onLayer, track),
+        onMediaState: (direction, media) => {
+          if (this.#session === session) this.#onMediaState(direction, media);
+        },
+        onEnded: (ending) => this.#onEnded(session, ending),
       },
-      onPublished: () => {
-        if (this.#state.phase === "joined") this.#become({ ...this.#state, published: true });
-      },
-      onEnded: (ending) => this.#onEnded(session, ending),
-    });
+    );
     this.#session = session;
   }
 
-  #onJoined(self: Self): void {
-    this.#previous?.close();
+  #want(participant: Participant, producer: ProducerInfo): Want | undefined {
+    try {
+      const wish = this.#options.wants?.(participant, producer) ?? false;
+      return this.#preferences.want(producer.producerId, wish);
+    } catch (error) {
+      rethrowLater(error);
+      return undefined;
+    }
+  }
+
+  #onJoined(session: Session, self: Self): void {
+    const previous = this.#previous;
     this.#previous = undefined;
+    previous?.close();
+    // An event that was told meanwhile may have made the page leave.
+    if (this.#session !== session) return;
     this.#joinedAtMs = performance.now();
     this.#become({ phase: "joined", self, published: false, media: {} });
+  }
+
+  #onRoster(roster: Roster): void {
+    this.#roster = roster;
+    this.#preferences.keep(roster);
+    this.#tell(this.#events.onRoster, roster);
   }
 
   #onMediaState(direction: Direction, media: MediaState): void {
     if (this.#state.phase !== "joined") return;
     const states = { ...this.#state.media, [direction]: media };
     this.#become({ ...this.#state, media: states });
+  }
+
+  #onChanged(publication: LocalPublication): void {
+    if (publication.state === "ended") this.#publications.delete(publication);
+    this.#tell<Publication>(this.#events.onPublication, publication);
+    this.#updatePublished();
+  }
+
+  #updatePublished(): void {
+    if (this.#state.phase !== "joined") return;
+    const all = [...this.#publications];
+    const published = all.length > 0 && all.every(({ state }) => state === "live");
+    if (published !== this.#state.published) this.#become({ ...this.#state, published });
   }
 
   #onEnded(session: Session, ending: Ending): void {
@@ -115,18 +251,37 @@ export class Call {
     const retryMs = Math.max(ending.afterMs ?? 0, backoffMs(this.#failures, Math.random()));
     this.#retryTimer = setTimeout(() => this.#connect(), retryMs);
     this.#become({ phase: "waiting", words: ending.words, retryMs });
+    if (this.#state.phase !== "waiting") return;
+    for (const publication of this.#publications) publication.wait();
   }
 
   #free(): void {
     clearTimeout(this.#retryTimer);
-    this.#session?.close();
+    const sessions = [this.#session, this.#previous];
     this.#session = undefined;
-    this.#previous?.close();
     this.#previous = undefined;
+    for (const session of sessions) session?.close();
+    if (this.#roster.size > 0) this.#onRoster(EMPTY_ROSTER);
   }
 
   #become(state: CallState): void {
     this.#state = state;
-    this.#events.onState(state);
+    this.#tell(this.#events.onState, state);
   }
+
+  #tell<T>(event: ((value: T) => void) | undefined, value: T): void {
+    if (this.#silent) return;
+    try {
+      event?.(value);
+    } catch (error) {
+      rethrowLater(error);
+    }
+  }
+}
+
+/** A page's mistake is shown as such, and does not break the call off. */
+function rethrowLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -1,4 +1,4 @@
-import { SignalingError } from "../signaling/error.js";
+import { CallError, type ErrorCode } from "../signaling/error.js";
 
 /** Why a session is over. */
 export interface Ending {
@@ -10,39 +10,28 @@ export interface Ending {
   afterMs?: number;
 }
 
-const BY_CODE: Readonly<Record<string, Ending>> = {
-  UNAUTHORIZED: { words: "Your link is not valid. Ask for a new one.", retry: false },
-  FORBIDDEN: { words: "Your link does not allow this.", retry: false },
-  INVALID_MESSAGE: {
-    words: "This page and the server do not understand each other. Reload the page.",
-    retry: false,
-  },
-  ROOM_NOT_FOUND: { words: "The room is not open yet.", retry: true },
-  ROOM_FULL: { words: "The room is full.", retry: true },
-  RATE_LIMITED: { words: "The server is busy.", retry: true },
-  UNAVAILABLE: { words: "The server is busy.", retry: true },
-  TRANSPORT_ERROR: { words: "Sound and picture could not be connected.", retry: true },
-  PRODUCE_ERROR: { words: "The server did not take your camera or microphone.", retry: true },
-  CONSUME_ERROR: { words: "Sound and picture could not be received.", retry: true },
-  TIMEOUT: { words: "The server does not answer.", retry: true },
-  CLOSED: { words: "Connection lost.", retry: true },
-};
+const FINAL: ReadonlySet<ErrorCode> = new Set([
+  "UNAUTHORIZED",
+  "FORBIDDEN",
+  "INVALID_MESSAGE",
+  "UNSUPPORTED",
+]);
 
-const EXPIRED: Ending = { words: "Your link has expired. Ask for a new one.", retry: false };
-const UNSUPPORTED: Ending = {
-  words: "This browser cannot make calls. Use a current Chrome, Edge, Firefox or Safari.",
-  retry: false,
-};
-const UNKNOWN: Ending = { words: "Something went wrong.", retry: true };
+/** The ending that an error means for the session that it happened to. */
+export function endingOf(thrown: unknown): Ending {
+  const error = CallError.from(thrown);
+  const ending: Ending = { words: error.words, retry: !FINAL.has(error.code) };
+  return error.retryAfterMs === undefined ? ending : { ...ending, afterMs: error.retryAfterMs };
+}
 
-/** The ending that an error means while a session starts. */
-export function endingOf(error: unknown): Ending {
-  if (error instanceof SignalingError) {
-    if (error.code === "UNAUTHORIZED" && error.reason.includes("EXPIRED")) return EXPIRED;
-    const ending = BY_CODE[error.code] ?? UNKNOWN;
-    return error.retryAfterMs === undefined ? ending : { ...ending, afterMs: error.retryAfterMs };
-  }
-  // mediasoup-client's names for a browser that it does not know or that lacks a codec.
-  if (error instanceof Error && error.name === "UnsupportedError") return UNSUPPORTED;
-  return UNKNOWN;
+const CONNECTION: ReadonlySet<ErrorCode> = new Set([
+  "TRANSPORT_ERROR",
+  "RATE_LIMITED",
+  "TIMEOUT",
+  "CLOSED",
+]);
+
+/** Whether an error concerns everything between this side and the server, and not one stream. */
+export function isOfConnection(error: CallError): boolean {
+  return CONNECTION.has(error.code) || error.retryAfterMs !== undefined;
 }

@@ -1,49 +1,205 @@
-import type { Producer, Transport } from "mediasoup-client/types";
-import { AUDIO_CODEC, VIDEO_CODEC, VIDEO_ENCODINGS } from "./encoding.js";
+import type { AppData, Producer, Transport } from "mediasoup-client/types";
+import { CallError } from "../signaling/error.js";
+import { Agreement } from "./agreement.js";
+import { encodingOf } from "./encoding.js";
+import { isOfConnection } from "./ending.js";
+import { ask, within } from "./patience.js";
+import type { LocalPublication, Sending } from "./publication.js";
 import { createTransport, type Link } from "./transport.js";
 
-/** Sends this peer's tracks. */
+/** Sends this peer's publications in one session, over one transport. */
 export class Publisher {
-  private constructor(
-    private readonly transport: Transport,
-    readonly producers: readonly Producer[],
-  ) {}
+  readonly #link: Link;
+  readonly #onFailed: (error: CallError) => void;
+  readonly #senders = new Map<Sender, LocalPublication>();
+  readonly #senderByAppData = new WeakMap<AppData, Sender>();
+  #transport: Promise<Transport> | undefined;
+  #closed = false;
 
-  /** Resolves when the server has taken every track. The tracks stay the caller's. */
-  static async start(link: Link, tracks: readonly MediaStreamTrack[]): Promise<Publisher> {
-    const transport = await createTransport(link, "send");
-    transport.on("produce", ({ kind, rtpParameters, appData }, done, failed) => {
-      link.client
-        .request("produce", { kind, rtpParameters, transportId: transport.id, appData })
-        .then(({ producerId }) => done({ id: producerId }), failed);
-    });
-    try {
-      const producers = await Promise.all(tracks.map((track) => produce(transport, track)));
-      return new Publisher(transport, producers);
-    } catch (error) {
-      transport.close();
-      throw error;
+  /** `onFailed` is told what keeps everything from being sent; what concerns one, the publication. */
+  constructor(link: Link, onFailed: (error: CallError) => void) {
+    this.#link = link;
+    this.#onFailed = onFailed;
+  }
+
+  publish(publication: LocalPublication): void {
+    if (this.#closed || publication.state === "ended") return;
+    const sender = new Sender(this.#link, publication);
+    for (const other of this.#senders.keys()) {
+      if (other.closed) this.#senders.delete(other);
     }
+    this.#senders.set(sender, publication);
+    this.#senderByAppData.set(sender.appData, sender);
+    publication.attach(sender);
+    this.#start(sender, publication).catch((thrown: unknown) => {
+      const error = CallError.from(thrown);
+      if (this.#closed || sender.closed) return;
+      if (isOfConnection(error)) {
+        this.#onFailed(error);
+        return;
+      }
+      publication.fail(sender, error);
+      sender.close();
+    });
   }
 
   close(): void {
-    this.transport.close();
+    this.#closed = true;
+    this.#transport?.then(
+      (transport) => transport.close(),
+      () => {},
+    );
+    for (const [sender, publication] of this.#senders) {
+      sender.abandon();
+      publication.detach(sender);
+    }
+    this.#senders.clear();
+  }
+
+  async #start(sender: Sender, publication: LocalPublication): Promise<void> {
+    const transport = await this.#ready();
+    await sender.start(transport);
+    if (!sender.closed) publication.succeed(sender);
+  }
+
+  #ready(): Promise<Transport> {
+    if (!this.#transport) {
+      const transport = this.#create();
+      this.#transport = transport;
+      // A refusal that ends one publication does not keep the next from trying.
+      transport.catch(() => {
+        if (this.#transport === transport) this.#transport = undefined;
+      });
+    }
+    return this.#transport;
+  }
+
+  async #create(): Promise<Transport> {
+    const transport = await createTransport(this.#link, "send");
+    transport.on("produce", ({ kind, rtpParameters, appData }, done, failed) => {
+      const sender = this.#senderByAppData.get(appData);
+      if (!sender || sender.closed) {
+        failed(new CallError("TRACK", "PUBLICATION_ENDED", "The publication has ended."));
+        return;
+      }
+      const paused = sender.announcePaused();
+      ask(this.#link, "produce", {
+        kind,
+        rtpParameters,
+        transportId: transport.id,
+        appData,
+        ...(paused && { paused }),
+      }).then(({ producerId }) => done({ id: producerId }), failed);
+    });
+    if (this.#closed) transport.close();
+    return transport;
   }
 }
 
-function produce(transport: Transport, track: MediaStreamTrack): Promise<Producer> {
-  // The page owns the tracks: they outlive a session that is replaced by another.
-  const shared = { track, stopTracks: false };
-  return track.kind === "video"
-    ? transport.produce({
-        ...shared,
-        encodings: [...VIDEO_ENCODINGS],
-        codecOptions: VIDEO_CODEC,
-        appData: { source: "camera" },
-      })
-    : transport.produce({
-        ...shared,
-        codecOptions: AUDIO_CODEC,
-        appData: { source: "microphone" },
-      });
+// Of mediasoup-client's steps, several of which may wait for each other and for the server.
+const PRODUCE_TIMEOUT_MS = 30_000;
+const REPLACE_TIMEOUT_MS = 10_000;
+
+/** One producer. What is wished while it is being made is done when it is there. */
+class Sender implements Sending {
+  readonly appData: AppData;
+  readonly #link: Link;
+  readonly #publication: LocalPublication;
+  #paused: Agreement<boolean> | undefined;
+  #announced = false;
+  #producer: Producer | undefined;
+  #closed = false;
+
+  constructor(link: Link, publication: LocalPublication) {
+    this.#link = link;
+    this.#publication = publication;
+    this.appData = { source: publication.source };
+  }
+
+  get producerId(): string | undefined {
+    return this.#producer?.id;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async start(transport: Transport): Promise<void> {
+    const { track, source } = this.#publication;
+    const producing = transport.produce({
+      track,
+      ...encodingOf(source),
+      appData: this.appData,
+      // The page owns the tracks: they outlive a session, and their preview goes on while paused.
+      stopTracks: false,
+      disableTrackOnPause: false,
+      zeroRtpOnPause: true,
+    });
+    const producer = await within(PRODUCE_TIMEOUT_MS, "Publishing", producing);
+    this.#producer = producer;
+    if (this.#closed) {
+      this.#end(producer);
+      return;
+    }
+    this.#paused = new Agreement(
+      this.#announced,
+      (paused) => this.#tellPaused(producer.id, paused),
+      // Nothing is sent while paused, whatever the server believes.
+      () => {},
+    );
+    this.setPaused(this.#publication.paused);
+    if (this.#publication.track !== track) await this.replaceTrack(this.#publication.track);
+  }
+
+  /** What `produce` is to say about being paused. */
+  announcePaused(): boolean {
+    this.#announced = this.#publication.paused;
+    return this.#announced;
+  }
+
+  setPaused(paused: boolean): void {
+    const producer = this.#producer;
+    if (!producer || producer.closed) return;
+    if (paused && !producer.paused) producer.pause();
+    if (!paused && producer.paused) producer.resume();
+    this.#paused?.wish(paused);
+  }
+
+  async replaceTrack(track: MediaStreamTrack): Promise<void> {
+    const producer = this.#producer;
+    if (!producer || producer.closed) return;
+    const replacing = producer.replaceTrack({ track });
+    await within(REPLACE_TIMEOUT_MS, "Replacing the track", replacing);
+  }
+
+  async getStats(): Promise<RTCStatsReport | undefined> {
+    const producer = this.#producer;
+    if (!producer || producer.closed) return undefined;
+    return within(REPLACE_TIMEOUT_MS, "Reading statistics", producer.getStats());
+  }
+
+  /** The publication is over. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#paused?.close();
+    if (this.#producer) this.#end(this.#producer);
+  }
+
+  /** The session is over, and the transport with it. */
+  abandon(): void {
+    this.#closed = true;
+    this.#paused?.close();
+  }
+
+  #end(producer: Producer): void {
+    if (producer.closed) return;
+    producer.close();
+    // What cannot be closed now goes with the session.
+    ask(this.#link, "producer:close", { producerId: producer.id }).catch(() => {});
+  }
+
+  #tellPaused(producerId: string, paused: boolean): Promise<unknown> {
+    return ask(this.#link, paused ? "producer:pause" : "producer:resume", { producerId });
+  }
 }

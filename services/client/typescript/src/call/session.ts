@@ -10,6 +10,8 @@ import type {
   SignalingEvent,
 } from "../signaling/message.js";
 import { type Ending, endingOf } from "./ending.js";
+import type { Want } from "./preference.js";
+import type { LocalPublication } from "./publication.js";
 import { Publisher } from "./publisher.js";
 import { applyEvent, EMPTY_ROSTER, type Roster, rosterOf } from "./roster.js";
 import { type RemoteTrack, Subscriber } from "./subscriber.js";
@@ -21,10 +23,10 @@ export interface SessionOptions {
   token: string;
   roomId: string;
   displayName: string;
-  /** Tracks to publish; they stay the caller's and are not stopped. */
-  tracks: readonly MediaStreamTrack[];
-  /** Whether to receive a producer that this peer may see. */
-  wants: (participant: Participant, producer: ProducerInfo) => boolean;
+  /** How to receive a producer that this peer may see; undefined: not at all. */
+  want: (participant: Participant, producer: ProducerInfo) => Want | undefined;
+  /** What to publish on entering; `publish` sends those that come later. */
+  publications: ReadonlySet<LocalPublication>;
   /** For environments without a global WebSocket. */
   webSocket?: typeof WebSocket;
   /** For environments without WebRTC. */
@@ -36,9 +38,8 @@ export interface SessionEvents {
   onRoster: (roster: Roster) => void;
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
+  onLayer: (track: RemoteTrack) => void;
   onMediaState: (direction: Direction, state: MediaState) => void;
-  /** The server has taken every track of this peer. */
-  onPublished: () => void;
   /** Called once. Media may still flow until `close`. */
   onEnded: (ending: Ending) => void;
 }
@@ -69,6 +70,7 @@ export class Session {
   #early: SignalingEvent[] | undefined = [];
   // What `session:closing` said about the end that is to come.
   #announced: Ending | undefined;
+  readonly #life = new AbortController();
   #ended = false;
   #closed = false;
   #pingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -92,9 +94,8 @@ export class Session {
 
   /** Frees everything. The server forgets this peer if the socket still stands. */
   close(): void {
-    this.#ended = true;
     this.#closed = true;
-    clearTimeout(this.#pingTimer);
+    this.#stop();
     this.#client.leave();
     this.#publisher?.close();
     this.#subscriber?.close();
@@ -106,31 +107,61 @@ export class Session {
     this.#ping();
   }
 
+  /** Sends one more publication; before the room is entered, those of the options are enough. */
+  publish(publication: LocalPublication): void {
+    this.#publisher?.publish(publication);
+  }
+
+  /** What is wanted has changed. */
+  subscribe(): void {
+    if (this.#ended) return;
+    const wanted = new Map<string, Want>();
+    for (const participant of this.#roster.values()) {
+      for (const producer of participant.producers) {
+        const want = this.#options.want(participant, producer);
+        // Sound has no layers: its wish would only split what is asked for at once.
+        if (want) wanted.set(producer.producerId, producer.kind === "audio" ? flat(want) : want);
+      }
+    }
+    this.#subscriber?.want(wanted);
+  }
+
   async #start(): Promise<void> {
-    const { token, roomId, displayName, tracks } = this.#options;
+    const { token, roomId, displayName, publications } = this.#options;
     await this.#client.opened;
     const { userId, peerId, role, iceServers } = await this.#client.request("auth:request", {
       token,
       roomId,
     });
     const state = await this.#client.request("room:join", { roomId, displayName });
-    const link: Link = {
+    const link = this.#linkOf(state, iceServers);
+    const subscriber = new Subscriber(link, {
+      onTrack: this.#events.onTrack,
+      onTrackGone: this.#events.onTrackGone,
+      onLayer: this.#events.onLayer,
+      onFailed: (error) => this.#end(endingOf(error)),
+    });
+    this.#subscriber = subscriber;
+    this.#enter(state);
+    this.#events.onJoined({ peerId, userId, role });
+    if (this.#ended) return;
+    this.#schedulePing();
+    this.subscribe();
+    this.#publisher = new Publisher(link, (error) => this.#end(endingOf(error)));
+    for (const publication of publications) this.#publisher.publish(publication);
+    if (publications.size === 0) subscriber.prepare();
+  }
+
+  #linkOf(state: RoomState, iceServers: RTCIceServer[]): Link {
+    const device = this.#load(state);
+    device.catch((error: unknown) => this.#end(endingOf(error)));
+    return {
       client: this.#client,
-      device: this.#load(state),
+      signal: this.#life.signal,
+      device,
       iceServers,
       onMediaState: (direction, media) => this.#onMediaState(direction, media),
     };
-    this.#subscriber = new Subscriber(link, {
-      onTrack: this.#events.onTrack,
-      onTrackGone: this.#events.onTrackGone,
-      onFailed: (error) => this.#end(endingOf(error)),
-    });
-    this.#enter(state);
-    this.#events.onJoined({ peerId, userId, role });
-    this.#schedulePing();
-    this.#subscribe();
-    if (tracks.length > 0) await this.#publish(link);
-    else this.#subscriber.prepare();
   }
 
   /** The browser's abilities, narrowed to what the room's router can do. */
@@ -138,16 +169,6 @@ export class Session {
     const device = this.#options.device?.() ?? new Device();
     await device.load({ routerRtpCapabilities: roomConfig.routerRtpCapabilities });
     return device;
-  }
-
-  async #publish(link: Link): Promise<void> {
-    const publisher = await Publisher.start(link, this.#options.tracks);
-    if (this.#closed) {
-      publisher.close();
-      return;
-    }
-    this.#publisher = publisher;
-    this.#events.onPublished();
   }
 
   #enter(state: RoomState): void {
@@ -173,12 +194,19 @@ export class Session {
       case "room:moved":
         this.#end({ words: "The room is moving to another server.", retry: true });
         return;
+      case "consumer:layers":
+        this.#onLayers(event.payload);
+        return;
       case "consumer:closed":
         this.#subscriber?.consumerClosed(event.payload.consumerId);
         return;
       default:
         this.#onStateEvent(event);
     }
+  }
+
+  #onLayers({ consumerId, spatialLayer }: { consumerId: string; spatialLayer: number }): void {
+    if (Number.isInteger(spatialLayer)) this.#subscriber?.layerChanged(consumerId, spatialLayer);
   }
 
   #onStateEvent(event: SignalingEvent): void {
@@ -190,17 +218,7 @@ export class Session {
     if (roster === this.#roster) return;
     this.#roster = roster;
     this.#events.onRoster(roster);
-    this.#subscribe();
-  }
-
-  #subscribe(): void {
-    const wanted: string[] = [];
-    for (const participant of this.#roster.values()) {
-      for (const producer of participant.producers) {
-        if (this.#options.wants(participant, producer)) wanted.push(producer.producerId);
-      }
-    }
-    this.#subscriber?.want(wanted);
+    this.subscribe();
   }
 
   #onMediaState(direction: Direction, state: MediaState): void {
@@ -215,9 +233,14 @@ export class Session {
 
   #end(ending: Ending): void {
     if (this.#ended) return;
+    this.#stop();
+    this.#events.onEnded(ending);
+  }
+
+  #stop(): void {
     this.#ended = true;
     clearTimeout(this.#pingTimer);
-    this.#events.onEnded(ending);
+    this.#life.abort();
   }
 
   #schedulePing(): void {
@@ -233,6 +256,10 @@ export class Session {
       () => this.#client.abandon(),
     );
   }
+}
+
+function flat({ paused }: Want): Want {
+  return { layer: Number.POSITIVE_INFINITY, paused };
 }
 
 function announced(closing: { action: string; afterMs: number }): Ending {

@@ -1,33 +1,53 @@
+import { parseScalabilityMode } from "mediasoup-client";
 import type { Consumer, MediaKind, Transport } from "mediasoup-client/types";
-import { type ErrorCode, SignalingError } from "../signaling/error.js";
-import type { ConsumeFailure, ConsumerCreated } from "../signaling/message.js";
+import { CallError, type ErrorCode } from "../signaling/error.js";
+import type { ConsumeFailure, ConsumerCreated, Layers } from "../signaling/message.js";
+import { Agreement } from "./agreement.js";
+import { ask, within } from "./patience.js";
+import type { Want } from "./preference.js";
+import { type Source, sourceOf } from "./source.js";
 import { createTransport, type Link } from "./transport.js";
 
 /** A track of another peer. */
 export interface RemoteTrack {
-  peerId: string;
-  producerId: string;
-  kind: MediaKind;
-  track: MediaStreamTrack;
+  readonly peerId: string;
+  readonly producerId: string;
+  readonly source: Source;
+  readonly kind: MediaKind;
+  readonly track: MediaStreamTrack;
   /** Absent in environments without WebRTC. */
-  receiver: RTCRtpReceiver | undefined;
+  readonly receiver: RTCRtpReceiver | undefined;
+  /** How many layers the producer has; 1 if it is no simulcast. */
+  readonly layers: number;
+  /** The layer that arrives, 0 the lowest; undefined until the server has said so. */
+  readonly layer: number | undefined;
 }
 
 export interface SubscriberEvents {
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
+  onLayer: (track: RemoteTrack) => void;
   /** Receiving does not work at all; a single producer's failure is not reported here. */
   onFailed: (error: unknown) => void;
 }
 
 interface Subscription {
   consumer: Consumer;
-  remote: RemoteTrack;
+  remote: Received;
+  layer: Agreement<number>;
+  paused: Agreement<boolean>;
 }
+
+type Received = { -readonly [Name in keyof RemoteTrack]: RemoteTrack[Name] };
 
 // A consumer's description is about 2 KiB: a reply of this many stays far below the send queue's
 // bound, and the first pictures do not wait for the description of the last.
 const BATCH = 16;
+const CONSUME_TIMEOUT_MS = 30_000;
+// The highest that the protocol can name.
+const TOP_LAYER = 7;
+// More than there can be consumers of one peer.
+const MOST_LAYERS_KNOWN = 1024;
 
 const GONE: ReadonlySet<ErrorCode> = new Set(["CONSUME_ERROR", "NOT_FOUND"]);
 
@@ -40,7 +60,9 @@ export class Subscriber {
   readonly #asked = new Set<string>();
   /** On the way: neither asked for again nor given up before the answer is here. */
   readonly #pending = new Set<string>();
-  #wanted: ReadonlySet<string> = new Set();
+  /** By consumer, also of those that are on the way. */
+  readonly #layers = new Map<string, number>();
+  #wanted: ReadonlyMap<string, Want> = new Map();
   #transport: Promise<Transport> | undefined;
   #closed = false;
 
@@ -51,28 +73,24 @@ export class Subscriber {
 
   /** Creates the transport ahead of the first producer. */
   prepare(): void {
-    this.#ready().catch(this.#events.onFailed);
+    this.#ready().catch((error: unknown) => this.#fail(error));
   }
 
-  /** States which producers are to be received from here on. */
-  want(producerIds: readonly string[]): void {
+  /** States which producers are to be received from here on, and how. */
+  want(wanted: ReadonlyMap<string, Want>): void {
     if (this.#closed) return;
-    this.#wanted = new Set(producerIds);
+    this.#wanted = wanted;
     for (const producerId of [...this.#asked]) {
-      if (!this.#wanted.has(producerId) && !this.#pending.has(producerId)) this.#drop(producerId);
+      if (!wanted.has(producerId) && !this.#pending.has(producerId)) this.#drop(producerId);
     }
-    const fresh = producerIds.filter((producerId) => !this.#asked.has(producerId));
-    for (const producerId of fresh) {
-      this.#asked.add(producerId);
-      this.#pending.add(producerId);
+    for (const [producerId, subscription] of this.#subscriptions) {
+      const want = wanted.get(producerId);
+      if (want) agree(subscription, want);
     }
-    for (let start = 0; start < fresh.length; start += BATCH) {
-      const batch = fresh.slice(start, start + BATCH);
-      this.#consume(batch)
-        .catch((error: unknown) => {
-          if (!this.#closed) this.#events.onFailed(error);
-        })
-        .finally(() => batch.forEach(this.#settle));
+    for (const [layer, producerIds] of this.#fresh()) {
+      for (let start = 0; start < producerIds.length; start += BATCH) {
+        this.#ask(producerIds.slice(start, start + BATCH), layer);
+      }
     }
   }
 
@@ -80,6 +98,21 @@ export class Subscriber {
   consumerClosed(consumerId: string): void {
     for (const [producerId, { consumer }] of this.#subscriptions) {
       if (consumer.id === consumerId) this.#drop(producerId);
+    }
+  }
+
+  /** The server says which layer of a consumer it forwards. */
+  layerChanged(consumerId: string, layer: number): void {
+    if (this.#closed) return;
+    this.#layers.delete(consumerId);
+    this.#layers.set(consumerId, layer);
+    const [oldest] = this.#layers.keys();
+    if (this.#layers.size > MOST_LAYERS_KNOWN && oldest) this.#layers.delete(oldest);
+    for (const { consumer, remote } of this.#subscriptions.values()) {
+      if (consumer.id !== consumerId || remote.layer === layer) continue;
+      remote.layer = layer;
+      this.#events.onLayer(remote);
+      return;
     }
   }
 
@@ -92,29 +125,59 @@ export class Subscriber {
     );
   }
 
+  /** What is not asked for yet, by the layer to begin with. */
+  #fresh(): Map<number, string[]> {
+    const fresh = new Map<number, string[]>();
+    for (const [producerId, { layer }] of this.#wanted) {
+      if (this.#asked.has(producerId)) continue;
+      fresh.set(layer, [...(fresh.get(layer) ?? []), producerId]);
+    }
+    return fresh;
+  }
+
+  #ask(producerIds: readonly string[], layer: number): void {
+    for (const producerId of producerIds) {
+      this.#asked.add(producerId);
+      this.#pending.add(producerId);
+    }
+    this.#consume([...producerIds], layer)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => producerIds.forEach(this.#settle));
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#closed) this.#events.onFailed(error);
+  }
+
   #ready(): Promise<Transport> {
     this.#transport ??= createTransport(this.#link, "recv");
     return this.#transport;
   }
 
-  async #consume(producerIds: string[]): Promise<void> {
+  async #consume(producerIds: string[], layer: number): Promise<void> {
     const transport = await this.#ready();
     const { recvRtpCapabilities } = await this.#link.device;
-    const { consumers } = await this.#link.client.request("consume", {
+    const preferredLayers = layersOf(layer);
+    const { consumers } = await ask(this.#link, "consume", {
       producerIds,
       transportId: transport.id,
       rtpCapabilities: recvRtpCapabilities,
       // Started with `consumer:resume` once the browser knows the stream: it would discard a key
       // frame that comes before, and wait for the next.
       paused: true,
+      ...(preferredLayers && { preferredLayers }),
     });
-    await Promise.all(consumers.map((created) => this.#add(transport, created)));
+    await Promise.all(consumers.map((created) => this.#add(transport, created, layer)));
   }
 
-  async #add(transport: Transport, created: ConsumerCreated | ConsumeFailure): Promise<void> {
+  async #add(
+    transport: Transport,
+    created: ConsumerCreated | ConsumeFailure,
+    layer: number,
+  ): Promise<void> {
     // A single producer may be gone by the time it is asked for; its `producer:closed` follows.
     if ("error" in created) return;
-    const consumer = await transport.consume({
+    const consuming = transport.consume({
       id: created.consumerId,
       producerId: created.producerId,
       kind: created.kind,
@@ -122,27 +185,55 @@ export class Subscriber {
       // One stream per peer, so that its sound and picture are kept in step.
       streamId: created.peerId,
     });
+    const consumer = await within(CONSUME_TIMEOUT_MS, "Receiving", consuming);
     this.#settle(created.producerId);
-    if (this.#closed || !this.#wanted.has(created.producerId)) {
+    const want = this.#wanted.get(created.producerId);
+    if (this.#closed || !want) {
       consumer.close();
       return;
     }
-    const { peerId, producerId, kind } = created;
-    const receiver = consumer.rtpReceiver;
-    const remote: RemoteTrack = { peerId, producerId, kind, track: consumer.track, receiver };
-    this.#subscriptions.set(producerId, { consumer, remote });
+    const remote = this.#remoteOf(created, consumer);
+    const subscription = this.#subscriptionOf(consumer, remote, layer);
+    this.#subscriptions.set(created.producerId, subscription);
     this.#events.onTrack(remote);
-    await this.#resume(consumer);
+    agree(subscription, this.#wanted.get(created.producerId) ?? want);
   }
 
-  async #resume(consumer: Consumer): Promise<void> {
-    try {
-      await this.#link.client.request("consumer:resume", { consumerId: consumer.id });
-    } catch (error) {
-      // Closed in the meantime: its `consumer:closed` is on the way or was here.
-      const gone = error instanceof SignalingError && GONE.has(error.code);
-      if (!gone && !consumer.closed && !this.#closed) throw error;
-    }
+  #remoteOf(created: ConsumerCreated, consumer: Consumer): Received {
+    const mode = created.rtpParameters.encodings?.[0]?.scalabilityMode;
+    return {
+      peerId: created.peerId,
+      producerId: created.producerId,
+      source: sourceOf(created),
+      kind: created.kind,
+      track: consumer.track,
+      receiver: consumer.rtpReceiver,
+      layers: created.type === "simulcast" ? parseScalabilityMode(mode).spatialLayers : 1,
+      layer: this.#layers.get(created.consumerId),
+    };
+  }
+
+  #subscriptionOf(consumer: Consumer, remote: Received, layer: number): Subscription {
+    const consumerId = consumer.id;
+    return {
+      consumer,
+      remote,
+      layer: new Agreement(
+        clamp(layer, remote.layers),
+        (spatialLayer) => ask(this.#link, "consumer:set-layers", { consumerId, spatialLayer }),
+        // Another layer than the one wished still shows the peer; it is not worth the call.
+        () => {},
+      ),
+      paused: new Agreement(
+        true,
+        (paused) => ask(this.#link, paused ? "consumer:pause" : "consumer:resume", { consumerId }),
+        (error, paused) => {
+          // Closed in the meantime: its `consumer:closed` is on the way or was here.
+          const gone = error instanceof CallError && GONE.has(error.code);
+          if (!paused && !gone && !consumer.closed) this.#fail(error);
+        },
+      ),
+    };
   }
 
   /** The answer is here: what was given up meanwhile may be asked for again. */
@@ -157,7 +248,24 @@ export class Subscriber {
     const subscription = this.#subscriptions.get(producerId);
     if (!subscription) return;
     this.#subscriptions.delete(producerId);
+    this.#layers.delete(subscription.consumer.id);
+    subscription.layer.close();
+    subscription.paused.close();
     subscription.consumer.close();
     this.#events.onTrackGone(subscription.remote);
   }
+}
+
+function agree({ remote, layer, paused }: Subscription, want: Want): void {
+  layer.wish(clamp(want.layer, remote.layers));
+  paused.wish(want.paused);
+}
+
+function clamp(layer: number, layers: number): number {
+  return Math.max(0, Math.min(layer, layers - 1));
+}
+
+/** What `consume` says; nothing for the best, which is what the server sends unasked. */
+function layersOf(layer: number): Layers | undefined {
+  return layer > TOP_LAYER ? undefined : { spatialLayer: layer };
 }

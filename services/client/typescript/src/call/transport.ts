@@ -1,25 +1,25 @@
 import type { Device } from "mediasoup-client";
 import type { Transport } from "mediasoup-client/types";
-import type { SignalingClient } from "../signaling/client.js";
 import type { Direction } from "../signaling/message.js";
+import { ask, type Line, within } from "./patience.js";
 
 /** How the media of one direction fares. */
 export type MediaState = "connecting" | "connected" | "interrupted" | "failed";
 
-export interface Link {
-  client: SignalingClient;
+export interface Link extends Line {
   /** Loaded while the first transport is being created. */
   device: Promise<Device>;
   iceServers: RTCIceServer[];
   onMediaState: (direction: Direction, state: MediaState) => void;
 }
 
+const DEVICE_TIMEOUT_MS = 10_000;
+
 /** Creates a transport on the server and its counterpart here; it connects with its first use. */
 export async function createTransport(link: Link, direction: Direction): Promise<Transport> {
-  const { client } = link;
   const [created, device] = await Promise.all([
-    client.request("transport:create", { direction }),
-    link.device,
+    ask(link, "transport:create", { direction }),
+    within(DEVICE_TIMEOUT_MS, "Asking the browser what it can do", link.device),
   ]);
   const options = {
     id: created.transportId,
@@ -33,9 +33,10 @@ export async function createTransport(link: Link, direction: Direction): Promise
       ? device.createSendTransport(options)
       : device.createRecvTransport(options);
   transport.on("connect", ({ dtlsParameters }, done, failed) => {
-    client
-      .request("transport:connect", { transportId: transport.id, dtlsParameters })
-      .then(done, failed);
+    ask(link, "transport:connect", { transportId: transport.id, dtlsParameters }).then(
+      () => done(),
+      failed,
+    );
   });
   transport.on("connectionstatechange", (state) => {
     if (state === "connected" || state === "connecting" || state === "failed") {

@@ -1,6 +1,6 @@
 import { type Closing, closingOf } from "./closing.js";
 import { correlationId } from "./correlation.js";
-import { SignalingError } from "./error.js";
+import { CallError } from "./error.js";
 import {
   type Envelope,
   type ErrorPayload,
@@ -28,7 +28,7 @@ export interface SignalingOptions {
 interface Pending {
   replyType: string;
   resolve: (result: never) => void;
-  reject: (error: SignalingError) => void;
+  reject: (error: CallError) => void;
   timer: ReturnType<typeof setTimeout>;
 }
 
@@ -67,7 +67,7 @@ export class SignalingClient {
     return this.#closed;
   }
 
-  /** Sends a request and waits for its reply. Rejects with a SignalingError only. */
+  /** Sends a request and waits for its reply. Rejects with a CallError only. */
   request<T extends RequestType>(type: T, payload: RequestPayload<T>): Promise<Result<T>> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
@@ -77,7 +77,7 @@ export class SignalingClient {
       const id = correlationId();
       const timer = setTimeout(() => {
         this.#pending.delete(id);
-        reject(new SignalingError("TIMEOUT", "NO_REPLY", `No reply to ${type} in time.`));
+        reject(new CallError("TIMEOUT", "NO_REPLY", `No reply to ${type} in time.`));
       }, this.#timeoutMs);
       this.#pending.set(id, { replyType: REPLY_TYPES[type], resolve, reject, timer });
       const envelope: Envelope = { type, payload, timestamp: Date.now(), correlationId: id };
@@ -113,7 +113,7 @@ export class SignalingClient {
   #open(): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        reject(new SignalingError("TIMEOUT", "NOT_OPENED", "The server did not answer in time."));
+        reject(new CallError("TIMEOUT", "NOT_OPENED", "The server did not answer in time."));
         this.abandon();
       }, this.#timeoutMs);
       this.#socket.addEventListener("open", () => {
@@ -158,10 +158,10 @@ export class SignalingClient {
     this.#pending.delete(id);
     clearTimeout(pending.timer);
     if (envelope.type === "error") {
-      pending.reject(SignalingError.fromPayload(envelope.payload as ErrorPayload));
+      pending.reject(CallError.fromPayload(envelope.payload as ErrorPayload));
     } else if (envelope.type !== pending.replyType) {
       pending.reject(
-        new SignalingError("UNEXPECTED_REPLY", "WRONG_TYPE", `The reply was ${envelope.type}.`),
+        new CallError("UNEXPECTED_REPLY", "WRONG_TYPE", `The reply was ${envelope.type}.`),
       );
     } else {
       pending.resolve(envelope.payload as never);
@@ -182,8 +182,8 @@ export class SignalingClient {
   }
 }
 
-function closedError(): SignalingError {
-  return new SignalingError("CLOSED", "SOCKET_CLOSED", "The connection has ended.");
+function closedError(): CallError {
+  return new CallError("CLOSED", "SOCKET_CLOSED", "The connection has ended.");
 }
 
 function parse(data: unknown): Envelope | undefined {

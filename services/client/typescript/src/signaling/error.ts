@@ -1,6 +1,6 @@
 import type { ErrorPayload } from "./message.js";
 
-/** Codes of the server, and three that only this side can give. */
+/** Codes of the server, and those that only this side can give. */
 export type ErrorCode =
   | "INVALID_MESSAGE"
   | "UNAUTHORIZED"
@@ -19,11 +19,40 @@ export type ErrorCode =
   // The socket ended before the reply.
   | "CLOSED"
   // The reply was of another type than the request's.
-  | "UNEXPECTED_REPLY";
+  | "UNEXPECTED_REPLY"
+  // A track that cannot be published: ended, of the wrong kind, or for a publication that is over.
+  | "TRACK"
+  // The browser has no WebRTC, or no codec in common with the room.
+  | "UNSUPPORTED"
+  // The browser refused for another reason, which is in `message`.
+  | "BROWSER";
 
-/** Why a request was not carried out. `reason` is UPPER_SNAKE and finer than `code`. */
-export class SignalingError extends Error {
-  override readonly name = "SignalingError";
+const WORDS: Readonly<Record<string, string>> = {
+  INVALID_MESSAGE: "This page and the server do not understand each other. Reload the page.",
+  UNAUTHORIZED: "Your link is not valid. Ask for a new one.",
+  FORBIDDEN: "Your link does not allow this.",
+  ROOM_NOT_FOUND: "The room is not open yet.",
+  ROOM_FULL: "The room is full.",
+  TRANSPORT_ERROR: "Sound and picture could not be connected.",
+  PRODUCE_ERROR: "The server did not take your camera, microphone or screen.",
+  CONSUME_ERROR: "Sound and picture could not be received.",
+  RATE_LIMITED: "The server is busy.",
+  UNAVAILABLE: "The server is busy.",
+  TIMEOUT: "The server does not answer.",
+  CLOSED: "Connection lost.",
+  TRACK: "The camera, microphone or screen has stopped.",
+  UNSUPPORTED: "This browser cannot make calls. Use a current Chrome, Edge, Firefox or Safari.",
+  BROWSER: "The browser could not do this. Reload the page.",
+};
+
+/**
+ * Why something was not done. The only error that promises and calls of this package fail with.
+ *
+ * `code` is to be acted upon, `reason` (UPPER_SNAKE, finer than `code`, may be empty) to be told
+ * apart, `message` to be logged, `words` to be shown.
+ */
+export class CallError extends Error {
+  override readonly name = "CallError";
 
   constructor(
     readonly code: ErrorCode,
@@ -35,14 +64,33 @@ export class SignalingError extends Error {
     super(message);
   }
 
-  static fromPayload(payload: ErrorPayload): SignalingError {
+  /** A sentence for the person in front of the page. */
+  get words(): string {
+    if (this.code === "UNAUTHORIZED" && this.reason.includes("EXPIRED")) {
+      return "Your link has expired. Ask for a new one.";
+    }
+    if (this.reason === "NOT_BUILT") return "The server cannot do this.";
+    return WORDS[this.code] ?? "Something went wrong.";
+  }
+
+  static fromPayload(payload: ErrorPayload): CallError {
     const reason = payload.details?.reason;
-    const retryAfter = Number(payload.details?.retryAfterMs);
-    return new SignalingError(
+    const retryAfter = Number(payload.details?.retryAfterMs ?? Number.NaN);
+    return new CallError(
       payload.code as ErrorCode,
       typeof reason === "string" ? reason : "",
       payload.message,
       Number.isFinite(retryAfter) ? retryAfter : undefined,
     );
+  }
+
+  /** Whatever was thrown, as a CallError. */
+  static from(error: unknown): CallError {
+    if (error instanceof CallError) return error;
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    // mediasoup-client's name for a browser that it does not know or that lacks a codec.
+    return name === "UnsupportedError"
+      ? new CallError("UNSUPPORTED", "NO_WEBRTC", message)
+      : new CallError("BROWSER", "", message);
   }
 }

@@ -77,6 +77,12 @@ export interface ConsumerCreated {
   appData: AppData;
 }
 
+/** Layers of a simulcast; 0 is the lowest. */
+export interface Layers {
+  spatialLayer: number;
+  temporalLayer?: number;
+}
+
 export interface ErrorPayload {
   code: string;
   message: string;
@@ -143,6 +149,8 @@ export interface Requests {
       transportId: string;
       rtpCapabilities: RtpCapabilities;
       paused: boolean;
+      /** Where to start; a layer above a producer's highest means its highest. */
+      preferredLayers?: Layers;
     };
     reply: "consumer:created";
     result: ConsumersCreated;
@@ -153,6 +161,11 @@ export interface Requests {
   "consumer:pause": ConsumerRequest<"consumer:paused">;
   "consumer:resume": ConsumerRequest<"consumer:resumed">;
   "consumer:close": ConsumerRequest<"consumer:closed">;
+  "consumer:set-layers": {
+    payload: { consumerId: string } & Layers;
+    reply: "consumer:layers-set";
+    result: undefined;
+  };
   ping: { payload: undefined; reply: "pong"; result: { serverTime: number; workerAgeMs?: number } };
 }
 
@@ -188,6 +201,7 @@ export const REPLY_TYPES: { readonly [T in RequestType]: Requests[T]["reply"] } 
   "consumer:pause": "consumer:paused",
   "consumer:resume": "consumer:resumed",
   "consumer:close": "consumer:closed",
+  "consumer:set-layers": "consumer:layers-set",
   ping: "pong",
 };
 
@@ -203,6 +217,7 @@ export interface Events {
   "consumer:paused": { consumerId: string };
   "consumer:resumed": { consumerId: string };
   "consumer:closed": { consumerId: string };
+  "consumer:layers": { consumerId: string; spatialLayer: number };
   "transport:closed": { transportId: string; reason?: string };
   "room:moved": unknown;
   "session:closing": {

@@ -30,7 +30,6 @@ function enter(published: MediaStreamTrack[] = []): void {
       token: "token",
       roomId: "room",
       displayName: "Me",
-      tracks: published,
       wants: ({ role }) => role === "candidate",
       webSocket: WebSocket as unknown as typeof globalThis.WebSocket,
       device: observedDevice,
@@ -44,6 +43,9 @@ function enter(published: MediaStreamTrack[] = []): void {
       onTrackGone: ({ producerId }) => tracks.delete(producerId),
     },
   );
+  for (const track of published) {
+    call.publish(track, { source: track.kind === "video" ? "camera" : "microphone" });
+  }
   call.start();
 }
 

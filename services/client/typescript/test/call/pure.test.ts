@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { backoffMs } from "../../src/call/backoff.js";
 import { endingOf } from "../../src/call/ending.js";
-import { SignalingError } from "../../src/signaling/error.js";
+import { CallError } from "../../src/signaling/error.js";
 
 describe("back-off", () => {
   test("waits double from half a second up to five", () => {
@@ -18,14 +18,14 @@ describe("back-off", () => {
 
 describe("endings", () => {
   test("an expired token is told apart from one that is not valid, and neither is tried again", () => {
-    const expired = endingOf(new SignalingError("UNAUTHORIZED", "TOKEN_EXPIRED", ""));
-    const invalid = endingOf(new SignalingError("UNAUTHORIZED", "TOKEN_INVALID", ""));
+    const expired = endingOf(new CallError("UNAUTHORIZED", "TOKEN_EXPIRED", ""));
+    const invalid = endingOf(new CallError("UNAUTHORIZED", "TOKEN_INVALID", ""));
     expect(expired).toMatchObject({ words: expect.stringContaining("expired"), retry: false });
     expect(invalid).toMatchObject({ words: expect.stringContaining("not valid"), retry: false });
   });
 
   test("a server that names a time is not asked before", () => {
-    const error = new SignalingError("UNAVAILABLE", "NO_WORKER", "", 2500);
+    const error = new CallError("UNAVAILABLE", "NO_WORKER", "", 2500);
     expect(endingOf(error)).toMatchObject({ retry: true, afterMs: 2500 });
   });
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { SignalingClient } from "../../src/signaling/client.js";
 import type { Closing } from "../../src/signaling/closing.js";
-import { SignalingError } from "../../src/signaling/error.js";
+import { CallError } from "../../src/signaling/error.js";
 import type { SignalingEvent } from "../../src/signaling/message.js";
 import { ScriptedGateway } from "../support/gateway.js";
 import { until } from "../support/until.js";
@@ -22,13 +22,13 @@ function connect(timeoutMs = 15_000): SignalingClient {
   });
 }
 
-async function failure(promise: Promise<unknown>): Promise<SignalingError> {
+async function failure(promise: Promise<unknown>): Promise<CallError> {
   const error = await promise.then(
     () => undefined,
     (reason: unknown) => reason,
   );
-  expect(error).toBeInstanceOf(SignalingError);
-  return error as SignalingError;
+  expect(error).toBeInstanceOf(CallError);
+  return error as CallError;
 }
 
 beforeEach(async () => {
