@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run token test check fix protos engine console chart lock unit bench-call bench-engine clean
+.PHONY: help run demo token test check fix protos engine console chart lock unit bench-call bench-engine clean
 
 PYTHON := .venv/bin/python
 ROOM ?= demo
@@ -17,6 +17,9 @@ help: ## Print this list
 
 run: ## Start worker and gateway here and print a candidate's and a proctor's link
 	@scripts/setup.sh run && exec $(PYTHON) -m scripts.run --room '$(ROOM)'
+
+demo: ## The same with six synthetic candidates, to watch without a camera
+	@scripts/setup.sh demo && exec $(PYTHON) -m scripts.demo --room '$(ROOM)'
 
 token: ## Print one more token: make token ROOM=demo ROLE=candidate NAME=Ada
 	@$(PYTHON) -m scripts.token --room '$(ROOM)' --role '$(ROLE)' --user '$(NAME)'

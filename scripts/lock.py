@@ -43,8 +43,9 @@ class Lock:
 # The first one holds everything the tests run with; the others take their versions from it, so
 # that what is tested is what is shipped.
 LOCKS = (
-    Lock("dev", extras=("gateway", "sfu", "dev")),
+    Lock("dev", extras=("gateway", "sfu", "demo", "dev")),
     Lock("run", extras=("gateway", "sfu")),
+    Lock("demo", extras=("gateway", "sfu", "demo")),
     Lock("gateway", extras=("gateway",)),
     Lock("sfu", extras=("sfu",)),
     Lock("build", group="build"),

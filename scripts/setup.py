@@ -1,6 +1,6 @@
 """Make this checkout ready: packages, engine, console. What is unchanged is skipped.
 
-Goals: `run` (what the services need), `check` and `test` (what verifying needs), `engine`,
+Goals: `run` (what the services need), `demo` (and their bots), `check` and `test` (what verifying needs), `engine`,
 `console`, `lock` (only that). Started by scripts/setup.sh in the virtual environment.
 """
 
@@ -27,11 +27,11 @@ CLIENT = SERVICES / "client" / "typescript"
 CONSOLE = SERVICES / "console"
 LOGS = MAKE / "log"
 WHEELS = MAKE / "wheel"
-GOALS = ("run", "check", "test", "engine", "console", "lock")
+GOALS = ("run", "demo", "check", "test", "engine", "console", "lock")
 LAST_LINES = 30
 # Sets of packages in one environment, which holds one version of each package: installing the one
 # set may replace what the other installed, when requirements have changed in between.
-SHARED = {"packages-run", "packages-dev"}
+SHARED = {"packages-run", "packages-demo", "packages-dev"}
 
 Command = list[str]
 
@@ -176,28 +176,33 @@ def buf_step() -> Step:
 def plan(goals: set[str]) -> list[Step]:
     """The steps that reach `goals`, in an order in which each follows those it needs."""
     verifies = bool(goals & {"check", "test"})
-    locks = ("dev", "chart", "lock") if verifies else ("run",)
-    packages = package_step(
-        "packages-dev" if verifies else "packages-run", "Python packages", *locks, after=("tools",)
-    )
-    tested = package_step("packages-dev", "Python packages", "dev", "chart", "lock")
-    if not verifies and tested.is_current:
-        # The tests' packages are a superset, version for version, of what the services need.
-        packages = tested
+    packages = python_step("dev" if verifies else "demo" if "demo" in goals else "run")
     steps: list[Step] = []
-    if goals & {"run", "check", "test", "engine", "console"}:
+    if goals & {"run", "demo", "check", "test", "engine", "console"}:
         steps += [tools_step()]
-    if goals & {"run", "check", "test", "engine"}:
+    if goals & {"run", "demo", "check", "test", "engine"}:
         steps += [packages]
-    if goals & {"run", "test", "engine"}:
+    if goals & {"run", "demo", "test", "engine"}:
         steps += engine_steps(packages.name)
-    if goals & {"run", "check", "test", "console"}:
+    if goals & {"run", "demo", "check", "test", "console"}:
         steps += console_steps(goals)
     if verifies:
         steps += [buf_step()]
     if "lock" in goals:
         steps += [package_step("packages-lock", "uv", "lock")]
     return steps
+
+
+def python_step(least: str) -> Step:
+    """The services' Python packages, at `least` this set: a larger one that is there will do."""
+    sets = {"run": ("run",), "demo": ("demo",), "dev": ("dev", "chart", "lock")}
+    # Each holds those before it, version for version.
+    sizes = list(sets)
+    enough = [
+        package_step(f"packages-{name}", "Python packages", *sets[name], after=("tools",))
+        for name in sizes[sizes.index(least) :]
+    ]
+    return next((step for step in enough if step.is_current), enough[0])
 
 
 def tools_step() -> Step:

@@ -1,4 +1,7 @@
-"""A client of the browser protocol, without media: what tests of signaling speak with."""
+"""A client of the browser protocol, without media: what tests of signaling speak with.
+
+Below services.client.python on purpose: it sends any frame and keeps every frame as it came.
+"""
 
 import asyncio
 import itertools

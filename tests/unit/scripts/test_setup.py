@@ -149,3 +149,17 @@ def test_packages_of_another_goal_are_not_current_after_others_replaced_them() -
     setup.run_step(replace(dev, commands=lambda: []), setup.Progress())
     assert dev.is_current
     assert not run.is_current
+
+
+@pytest.mark.parametrize(("goal", "there"), [("run", "demo"), ("run", "dev"), ("demo", "dev")])
+def test_larger_set_of_packages_that_is_there_will_do(goal: str, there: str) -> None:
+    larger = setup.python_step(there)
+    stamp.write(larger.name, larger.fingerprint)
+    assert setup.python_step(goal).name == larger.name
+
+
+def test_smaller_set_of_packages_will_not_do() -> None:
+    smaller = setup.python_step("run")
+    stamp.write(smaller.name, smaller.fingerprint)
+    assert setup.python_step("demo").name == "packages-demo"
+    assert not setup.python_step("demo").is_current

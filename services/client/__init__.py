@@ -1,0 +1,1 @@
+"""Clients of the browser protocol, one folder for each language."""

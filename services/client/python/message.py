@@ -1,0 +1,317 @@
+"""What goes over the wire, as far as this client reads or writes it.
+
+Fields that the client does not use are ignored, so that a newer server may say more.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+Json = dict[str, JsonValue]
+Kind = Literal["audio", "video"]
+Role = Literal["candidate", "proctor", "observer"]
+Direction = Literal["send", "recv"]
+DtlsRole = Literal["auto", "client", "server"]
+
+
+class Wire(BaseModel):
+    """A JSON object of the protocol: camelCase there, snake_case here."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        frozen=True,
+        extra="ignore",
+        # Tokens and ICE passwords do not belong into a traceback.
+        hide_input_in_errors=True,
+    )
+
+    def as_json(self) -> Json:
+        """As the wire has it; what is not set is absent."""
+        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+class Envelope(Wire):
+    """Any frame of the server."""
+
+    type: str
+    payload: Json = Field(default_factory=dict)
+    correlation_id: str | None = None
+    epoch: str | None = None
+    seq: int | None = None
+
+
+class Nothing(Wire):
+    """A reply of which nothing is read."""
+
+
+class ErrorBody(Wire):
+    code: str
+    message: str = ""
+    details: Json = Field(default_factory=dict)
+
+
+class Authenticated(Wire):
+    user_id: str
+    peer_id: str
+    role: Role
+
+
+class Pong(Wire):
+    # Unix milliseconds.
+    server_time: int
+    # Since the gateway heard the worker last; absent outside a room.
+    worker_age_ms: int | None = None
+
+
+class Feedback(Wire):
+    type: str
+    parameter: str = ""
+
+
+class CodecCapability(Wire):
+    kind: Kind
+    mime_type: str
+    preferred_payload_type: int | None = None
+    clock_rate: int
+    channels: int | None = None
+    parameters: dict[str, int | str] = Field(default_factory=dict)
+    rtcp_feedback: list[Feedback] = Field(default_factory=list)
+
+
+class ExtensionCapability(Wire):
+    kind: Kind
+    uri: str
+    preferred_id: int
+    direction: Literal["sendrecv", "sendonly", "recvonly", "inactive"] = "sendrecv"
+
+
+class RtpCapabilities(Wire):
+    codecs: list[CodecCapability] = Field(default_factory=list)
+    header_extensions: list[ExtensionCapability] = Field(default_factory=list)
+
+
+class Codec(Wire):
+    mime_type: str
+    payload_type: int
+    clock_rate: int
+    channels: int | None = None
+    parameters: dict[str, int | str] = Field(default_factory=dict)
+    rtcp_feedback: list[Feedback] = Field(default_factory=list)
+
+
+class Extension(Wire):
+    uri: str
+    id: int
+
+
+class Rtx(Wire):
+    ssrc: int
+
+
+class Encoding(Wire):
+    ssrc: int | None = None
+    rtx: Rtx | None = None
+    scalability_mode: str | None = None
+    # Bit/s.
+    max_bitrate: int | None = None
+
+
+class Rtcp(Wire):
+    cname: str | None = None
+
+
+class RtpParameters(Wire):
+    mid: str | None = None
+    codecs: list[Codec]
+    header_extensions: list[Extension] = Field(default_factory=list)
+    encodings: list[Encoding] = Field(default_factory=list)
+    rtcp: Rtcp = Rtcp()
+
+
+class IceParameters(Wire):
+    username_fragment: str
+    password: str
+    ice_lite: bool
+
+
+class IceCandidate(Wire):
+    foundation: str
+    address: str
+    port: int
+    priority: int
+    protocol: str
+    type: str
+
+
+class Fingerprint(Wire):
+    algorithm: str
+    value: str
+
+
+class DtlsParameters(Wire):
+    role: DtlsRole
+    fingerprints: list[Fingerprint]
+
+
+class TransportCreated(Wire):
+    transport_id: str
+    ice_parameters: IceParameters
+    ice_candidates: list[IceCandidate]
+    dtls_parameters: DtlsParameters
+
+
+class Producer(Wire):
+    producer_id: str
+    kind: Kind
+    paused: bool = False
+    app_data: Json = Field(default_factory=dict)
+
+    @property
+    def source(self) -> str | None:
+        """camera, microphone, screen or screen-audio, where the publisher says it."""
+        source = self.app_data.get("source")
+        return source if isinstance(source, str) else None
+
+
+class Participant(Wire):
+    peer_id: str
+    user_id: str
+    display_name: str
+    role: Role
+    connection: Literal["ok", "lost"] = "ok"
+    producers: list[Producer] = Field(default_factory=list)
+
+
+class RoomConfig(Wire):
+    router_rtp_capabilities: RtpCapabilities
+
+
+class RoomState(Wire):
+    epoch: str
+    seq: int
+    peer_id: str
+    participants: list[Participant]
+    room_config: RoomConfig
+
+
+class Produced(Wire):
+    producer_id: str
+
+
+class ConsumerCreated(Wire):
+    consumer_id: str
+    producer_id: str
+    peer_id: str
+    kind: Kind
+    rtp_parameters: RtpParameters
+    type: Literal["simple", "simulcast"]
+    producer_paused: bool = False
+
+
+class Layers(Wire):
+    """Which layers of a simulcast a consumer wishes for; 0 is the lowest."""
+
+    spatial_layer: int
+    temporal_layer: int | None = None
+
+
+class Event(Wire):
+    """What the server says unasked. State events have `epoch` and `seq`."""
+
+    epoch: str | None = None
+    seq: int | None = None
+
+
+class ParticipantJoined(Event):
+    type: Literal["participant:joined"]
+    participant: Participant
+
+
+class ParticipantUpdated(Event):
+    type: Literal["participant:updated"]
+    participant: Participant
+
+
+class ParticipantLeft(Event):
+    type: Literal["participant:left"]
+    peer_id: str
+    reason: str = ""
+
+
+class ProducerNew(Event, Producer):
+    type: Literal["producer:new"]
+    peer_id: str
+
+
+class ProducerChanged(Event):
+    type: Literal["producer:paused", "producer:resumed", "producer:closed"]
+    producer_id: str
+
+
+class ConsumerChanged(Event):
+    type: Literal["consumer:paused", "consumer:resumed", "consumer:closed"]
+    consumer_id: str
+
+
+class ConsumerLayers(Event):
+    """Which layer is forwarded from now on."""
+
+    type: Literal["consumer:layers"]
+    consumer_id: str
+    spatial_layer: int
+
+
+class TransportGone(Event):
+    type: Literal["transport:closed"]
+    transport_id: str
+    reason: str = ""
+
+
+class SessionClosing(Event):
+    type: Literal["session:closing"]
+    reason: str
+    action: Literal["resume", "rejoin", "stop"]
+    after_ms: int = 0
+
+
+class OtherEvent(Event):
+    """An event of a newer server."""
+
+    type: str
+    payload: Json
+
+
+KnownEvent = Annotated[
+    ParticipantJoined
+    | ParticipantUpdated
+    | ParticipantLeft
+    | ProducerNew
+    | ProducerChanged
+    | ConsumerChanged
+    | ConsumerLayers
+    | TransportGone
+    | SessionClosing,
+    Field(discriminator="type"),
+]
+_KNOWN: TypeAdapter[KnownEvent] = TypeAdapter(KnownEvent)
+_KNOWN_TYPES = frozenset(
+    {
+        *("participant:joined", "participant:updated", "participant:left", "producer:new"),
+        *("producer:paused", "producer:resumed", "producer:closed"),
+        *("consumer:paused", "consumer:resumed", "consumer:closed", "consumer:layers"),
+        *("transport:closed", "session:closing"),
+    }
+)
+
+
+def event_of(envelope: Envelope) -> KnownEvent | OtherEvent:
+    """The event in a frame that answers no request. Raises pydantic.ValidationError."""
+    place: Json = {"epoch": envelope.epoch, "seq": envelope.seq}
+    if envelope.type not in _KNOWN_TYPES:
+        return OtherEvent(
+            type=envelope.type, payload=envelope.payload, epoch=envelope.epoch, seq=envelope.seq
+        )
+    return _KNOWN.validate_python({**envelope.payload, **place, "type": envelope.type})
