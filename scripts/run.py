@@ -11,9 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from scripts import probe, token
 
@@ -55,6 +57,10 @@ class Settings:
     def origin(self) -> str:
         host = f"[{self.gateway_host}]" if ":" in self.gateway_host else self.gateway_host
         return f"{'https' if self.is_tls else 'http'}://{host}:{self.gateway_port}"
+
+    @property
+    def socket_url(self) -> str:
+        return f"{self.origin.replace('http', 'ws', 1)}/ws"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +120,23 @@ def child_environment(settings: Settings, environment: Mapping[str, str]) -> dic
     return child
 
 
-def start(name: str, module: str, environment: dict[str, str]) -> Service:
+def start(
+    name: str,
+    module: str,
+    environment: dict[str, str],
+    *arguments: str,
+    says: IO[bytes] | None = None,
+) -> Service:
+    """A child process that logs to a file, or only its faults where `says` takes its words."""
     log = LOGS / f"{name}.jsonl"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=output if says is None else says,
+            stderr=output,
             # A session of its own: the terminal's Ctrl-C reaches this script alone, which then
             # stops the gateway before the worker.
             start_new_session=True,
@@ -167,26 +180,46 @@ def stop_all(services: list[Service]) -> None:
             service.process.wait()
 
 
-def welcome(settings: Settings, secret: str, room: str, started: float) -> str:
-    """The links, and what else one wants to know on the first day."""
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A link for `role`, and what it is for."""
 
-    def link(role: str, name: str) -> str:
-        user = f"{role}-{secrets.token_hex(3)}"
-        signed = token.mint(secret=secret, room=room, user=user, role=role, name=name, create=True)
+    role: str
+    text: str
+
+
+INVITATIONS = (
+    Invitation("candidate", "who sends camera and microphone:"),
+    Invitation("proctor", "who watches, in a second window:"),
+)
+
+
+def welcome(running: "Running", room: str, invitations: Sequence[Invitation] = INVITATIONS) -> str:
+    """The links, and what else one wants to know on the first day."""
+    settings = running.settings
+
+    def link(role: str) -> str:
+        signed = token.mint(
+            secret=running.secret,
+            room=room,
+            user=f"{role}-{secrets.token_hex(3)}",
+            role=role,
+            name=role.capitalize(),
+            create=True,
+        )
         return f"{settings.origin}/{role}#token={signed}&room={room}"
 
     bold, dim, plain = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
-    took = f"{time.monotonic() - started:.1f} s"
+    took = f"{time.monotonic() - running.started:.1f} s"
+    links = "\n".join(
+        f"  {bold}{each.role.capitalize()}{plain}, {each.text}\n  {link(each.role)}\n"
+        for each in invitations
+    )
     return f"""
   {bold}Invigil is ready{plain} {dim}({took}){plain}
 
-  {bold}Candidate{plain}, who sends camera and microphone:
-  {link("candidate", "Candidate")}
-
-  {bold}Proctor{plain}, who watches, in a second window:
-  {link("proctor", "Proctor")}
-
-  {dim}signaling   {settings.origin.replace("http", "ws", 1)}/ws
+{links}
+  {dim}signaling   {settings.socket_url}
   worker      grpcurl -plaintext localhost:{settings.grpc_port} list
   media       UDP port {settings.media_port}
   logs        tail -f .make/log/gateway.jsonl .make/log/worker.jsonl
@@ -204,8 +237,21 @@ def watch(services: list[Service], stop: threading.Event) -> None:
                 raise StartError(service.obituary)
 
 
-def serve(room: str, stop: threading.Event) -> None:
-    """Run both services until `stop` is set."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Worker and gateway, started and ready unless `stop` came first."""
+
+    settings: Settings
+    services: list[Service]
+    environment: dict[str, str]
+    secret: str = field(repr=False)
+    # On the monotonic clock, in seconds.
+    started: float
+
+
+@contextmanager
+def running_services(stop: threading.Event) -> Iterator[Running]:
+    """Start both services; what is in `services` by then ends on leaving."""
     started = time.monotonic()
     settings = Settings.read(os.environ)
     check_ports(settings)
@@ -218,27 +264,38 @@ def serve(room: str, stop: threading.Event) -> None:
         services.append(start("worker", "services.sfu", environment))
         services.append(start("gateway", "services.gateway", environment))
         wait_until_ready(services, settings, stop)
-        if not stop.is_set():
-            print(welcome(settings, secret, room, started), flush=True)
-        watch(services, stop)
+        yield Running(settings, services, environment, secret, started)
     finally:
         stop_all(services)
+
+
+def serve(room: str, stop: threading.Event) -> None:
+    """Run both services until `stop` is set."""
+    with running_services(stop) as running:
+        if not stop.is_set():
+            print(welcome(running, room), flush=True)
+        watch(running.services, stop)
+
+
+def run(play: Callable[[threading.Event], None]) -> int:
+    """`play` until Ctrl-C; the exit code is 1 where something did not start or ended by itself."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        play(stop)
+    except (StartError, token.SecretError, OSError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    print("  Invigil has ended.")
+    return 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Start a worker and a gateway on this machine.")
     parser.add_argument("--room", default=ROOM, help="the room of the printed links")
     arguments = parser.parse_args()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        serve(arguments.room, stop)
-    except (StartError, token.SecretError, OSError) as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-    print("  Invigil has ended.")
-    return 0
+    return run(lambda stop: serve(arguments.room, stop))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Make this checkout ready: packages, engine, console. What is unchanged is skipped.
 
-Goals: `run` (what the services need), `demo` (and their bots), `check` and `test` (what verifying needs), `engine`,
-`console`, `lock` (only that). Started by scripts/setup.sh in the virtual environment.
+Goals: `run` (what the services need), `demo` (and their bots), `check` and `test` (what verifying
+needs), `engine`, `console`, `lock` (only that). Started by scripts/setup.sh in the virtual
+environment.
 """
 
 import argparse
