@@ -42,7 +42,7 @@ class DrawnTrack(MediaStreamTrack):
             raise MediaStreamError
         await self._wait_for_the_next()
         is_key_frame, self._is_key_frame_due = self._is_key_frame_due, False
-        packet = await asyncio.to_thread(self._encode, self._number, is_key_frame)
+        packet = await asyncio.to_thread(self.encode, self._number, is_key_frame)
         return Encoded(packet)
 
     async def recv(self) -> VideoFrame:
@@ -66,7 +66,8 @@ class DrawnTrack(MediaStreamTrack):
         frame.time_base = fractions.Fraction(1, _CLOCK_RATE)
         return frame
 
-    def _encode(self, number: int, is_key_frame: bool) -> "av.Packet[av.VideoStream]":
+    def encode(self, number: int, is_key_frame: bool) -> "av.Packet[av.VideoStream]":
+        """Picture `number`; the first is a key frame anyway."""
         frame = self._picture(number).reformat(format="yuv420p")
         if self._codec is None:
             self._codec = self._new_codec(frame)
