@@ -39,7 +39,7 @@ def show(room: str, bots: int, stop: threading.Event) -> None:
         words = bot_arguments(running, room, bots)
         # Last of the list, so that the bots leave before the services end.
         running.services.append(
-            run.start("bots", "scripts.bot", running.environment, *words, says=sys.stdout.buffer)
+            run.start("bot", "scripts.bot", running.environment, *words, says=sys.stdout.buffer)
         )
         invitations = [
             run.Invitation(each.role, each.text.format(bots=bots)) for each in INVITATIONS

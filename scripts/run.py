@@ -128,7 +128,7 @@ def start(
     says: IO[bytes] | None = None,
 ) -> Service:
     """A child process that logs to a file, or only its faults where `says` takes its words."""
-    log = LOGS / f"{name}.jsonl"
+    log = LOGS / (f"{name}.jsonl" if says is None else f"{name}.log")
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],

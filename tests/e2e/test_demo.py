@@ -124,5 +124,5 @@ async def test_bots_that_die_are_said(running: Demo) -> None:
     os.kill(bots, signal.SIGKILL)
     code = await asyncio.to_thread(running.process.wait, STOP_WITHIN_S)
     assert code == 1
-    assert "The bots was killed by SIGKILL" in running.said
+    assert "The bot was killed by SIGKILL" in running.said
     assert not [child for child in services if is_running(child)]
