@@ -32,6 +32,8 @@ LANGUAGE_BY_SUFFIX = {
 RUST_TEST_MODULE = re.compile(r"^#\[cfg\(test\)\]\n(?:pub )?mod \w+ \{", re.MULTILINE)
 RUST_TEST_FILE = re.compile(r"#\[cfg\(test\)\]\s*\n\s*(?:pub(?:\(\w+\))? )?mod (\w+);")
 GENERATED = "services/pb/"
+# A benchmark proves, as a test does: it runs in no service.
+TEST_MARKS = ("/test/", "/tests/", ".test.", "/benches/", "/fuzz/")
 # Design: policy is Python; Rust holds only what touches every packet. Pages for a browser can only
 # be TypeScript: they are not weighed.
 PYTHON_SHARE_FLOOR = 0.5
@@ -89,7 +91,7 @@ def rust_tests(names: Iterable[str]) -> set[str]:
 
 def area(name: str) -> str:
     """What a file belongs to: the services, their clients, tests, or what surrounds them."""
-    if name.startswith("tests/") or "/test/" in name or "/tests/" in name or ".test." in name:
+    if name.startswith("tests/") or any(mark in name for mark in TEST_MARKS):
         return "tests"
     if name.startswith(("services/client/", "services/console/")):
         return "clients"

@@ -148,6 +148,7 @@ def test_tests_and_tools_are_not_counted_as_services() -> None:
     assert line_count.area("services/console/test/room.ts") == "tests"
     assert line_count.area("services/console/src/room.test.ts") == "tests"
     assert line_count.area("tests/unit/test_room.py") == "tests"
+    assert line_count.area("services/sfu/engine/benches/forward/main.rs") == "tests"
     assert line_count.area("scripts/run.py") == "around"
 
 
