@@ -20,7 +20,9 @@ __all__ = ["Engine"]
 #   ("ice", transport, "disconnected")       consent expired
 #   ("transport_failed", transport, reason)  the engine closed it: "panic"
 #   ("encoding", producer, encoding, "active" | "quiet")
-#                                            an encoding of a video producer sends, or went quiet
+#                                            an encoding of a video producer sends, or went quiet: was
+#                                            silent for 500 ms while another one sent five frames.
+#                                            Quiet to begin with; when all are silent nothing is told
 #   ("consumer_layer", consumer, layer)      from now on this encoding is forwarded: told of video,
 #                                            at the first start and after each switch
 #   ("consumer_stats", token, stats or None) answer to request_consumer_stats
@@ -153,6 +155,11 @@ class Engine:
         the same target again changes nothing. Where nothing is forwarded (paused, or waiting for a
         key frame) the change is immediate. A layer that the producer does not have is ignored and
         counted.
+        """
+
+    def request_key_frame(self, consumer: int) -> None:
+        """Ask the publisher for a key frame, as a PLI of the viewer would: at once, or when the last
+        request has had its time. Nothing for audio, and for a consumer that is paused.
         """
 
     def pause_consumer(self, consumer: int) -> None: ...

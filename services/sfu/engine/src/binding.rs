@@ -292,6 +292,10 @@ impl Engine {
         self.command(Command::SetConsumerLayer { consumer, layer })
     }
 
+    fn request_key_frame(&self, #[pyo3(from_py_with = in_range)] consumer: u32) -> PyResult<()> {
+        self.command(Command::RequestKeyFrame { consumer })
+    }
+
     fn pause_consumer(&self, #[pyo3(from_py_with = in_range)] consumer: u32) -> PyResult<()> {
         self.command(Command::PauseConsumer { consumer })
     }

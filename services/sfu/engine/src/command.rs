@@ -138,6 +138,9 @@ pub enum Command {
         consumer: u32,
         layer: usize,
     },
+    RequestKeyFrame {
+        consumer: u32,
+    },
     PauseConsumer {
         consumer: u32,
     },

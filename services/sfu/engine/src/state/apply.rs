@@ -56,6 +56,7 @@ impl Core {
             Command::SetConsumerLayer { consumer, layer } => {
                 self.set_consumer_layer(consumer, layer, now, io)
             }
+            Command::RequestKeyFrame { consumer } => self.request_key_frame(consumer, now, io),
             Command::PauseConsumer { consumer } => self.pause_consumer(consumer),
             Command::ResumeConsumer { consumer } => self.resume_consumer(consumer, now, io),
             Command::RemoveConsumer { consumer } => self.remove_consumer(consumer),

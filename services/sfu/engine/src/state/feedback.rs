@@ -4,6 +4,7 @@ use super::consumer::Consumer;
 use super::core::{Core, Io};
 use super::counter::Counters;
 use super::demand::RECEIVER_SSRC;
+use super::layering::tell_activity;
 use super::now::Now;
 use super::outbox::{DATAGRAM_BYTES, send_rtcp, send_rtcp_to};
 use super::transport::Transport;
@@ -54,9 +55,12 @@ impl Core {
     }
 
     fn tick_producer(&mut self, index: usize, now: Now, io: &mut Io<'_>) {
-        let Some(producer) = self.producers.get(index) else {
+        let Some(producer) = self.producers.get_mut(index) else {
             return;
         };
+        if producer.video {
+            tell_activity(producer, now, &self.counters, io);
+        }
         let asks = producer.video && !producer.paused;
         for layer in 0..producer.encodings.len() {
             self.send_nacks(index, layer, now, io);

@@ -144,6 +144,9 @@ impl Core {
             let (came_at, rate) = (arrival.micros, codec.clock_rate);
             let reception = &mut encoding.reception;
             reception.note(extended, header.timestamp, came_at, rate);
+            if !header.payload(packet).is_empty() {
+                encoding.activity.note(header.timestamp, arrival.now.micros);
+            }
         }
         match encoding
             .losses

@@ -56,6 +56,40 @@ impl Core {
     }
 }
 
+/// Finds the encodings of a video producer that have gone quiet, and tells the owner of those whose
+/// state it does not know, as far as there is room.
+pub(super) fn tell_activity(
+    producer: &mut Producer,
+    now: Now,
+    counters: &Counters,
+    io: &mut Io<'_>,
+) {
+    let encodings = &mut producer.encodings;
+    for layer in 0..encodings.len() {
+        let activity = &encodings[layer].activity;
+        let behind = activity.is_active()
+            && encodings
+                .iter()
+                .any(|other| activity.has_fallen_behind(&other.activity, now.micros));
+        let activity = &mut encodings[layer].activity;
+        if behind {
+            activity.end();
+        }
+        let Some(active) = activity.untold() else {
+            continue;
+        };
+        let event = Event::Encoding {
+            producer: producer.handle,
+            encoding: layer as u32,
+            active,
+        };
+        if !push(counters, io, event) {
+            return;
+        }
+        activity.note_told(active);
+    }
+}
+
 /// A consumer has started: tells the owner what it gets, now or when there is room again.
 pub(super) fn tell_start(
     consumer: &mut Consumer,

@@ -1,6 +1,7 @@
 //! What the engine knows and decides. No I/O, no clock: datagrams, commands and time come in,
 //! datagrams and events go out.
 
+pub mod activity;
 pub mod agent;
 pub mod allowance;
 pub mod apply;

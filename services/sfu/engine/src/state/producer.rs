@@ -1,5 +1,6 @@
 //! A stream that comes in, in one encoding or several.
 
+use super::activity::Activity;
 use super::cache::PacketCache;
 use super::extension::{Extension, ExtensionIds};
 use super::key_frame::{KeyFrameRequests, MIN_INTERVAL_MICROS};
@@ -56,6 +57,7 @@ pub struct Encoding {
     pub losses: LossDetector,
     pub cache: PacketCache,
     pub reception: Reception,
+    pub activity: Activity,
     pub key_frames: KeyFrameRequests,
     /// Extended number of the latest start of a key frame, and when it came.
     key_frame: Option<(u64, u64)>,
@@ -82,6 +84,7 @@ impl Encoding {
             losses: LossDetector::new(),
             cache: PacketCache::new(capacity),
             reception: Reception::default(),
+            activity: Activity::default(),
             key_frames: KeyFrameRequests::default(),
             key_frame: None,
             packets_received: 0,

@@ -125,4 +125,19 @@ impl Core {
         let (producer, layer) = (consumer.producer, consumer.layer());
         self.ask_key_frame(producer, layer, now, io);
     }
+
+    /// The same on behalf of a viewer, by another way.
+    pub(super) fn request_key_frame(
+        &mut self,
+        handle: u32,
+        now: Now,
+        io: &mut Io<'_>,
+    ) -> Option<()> {
+        let consumer = self.consumers.get(self.consumers.index_of(handle)?)?;
+        let (producer, layer) = (consumer.producer, consumer.layer());
+        if !consumer.is_paused() {
+            self.ask_key_frame(producer, layer, now, io);
+        }
+        Some(())
+    }
 }

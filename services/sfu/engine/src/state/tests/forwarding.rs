@@ -135,6 +135,26 @@ fn pli_of_a_viewer_reaches_the_publisher() {
 }
 
 #[test]
+fn owner_may_ask_for_a_key_frame_as_often_as_a_viewer() {
+    let mut lab = Lab::new();
+    let (mut publisher, _viewer) = video_call(&mut lab);
+    send_video(&mut lab, &publisher, 10, 0, true);
+    lab.pass(400);
+    lab.sent();
+    let request = Command::RequestKeyFrame { consumer: 1 };
+    lab.apply(request.clone());
+    lab.apply(request.clone());
+    assert_eq!(plis(&mut publisher, &lab.sent()), 1);
+    lab.apply(Command::PauseConsumer { consumer: 1 });
+    lab.pass(400);
+    lab.sent();
+    lab.apply(request);
+    assert_eq!(plis(&mut publisher, &lab.sent()), 0);
+    lab.apply(Command::RequestKeyFrame { consumer: 9 });
+    assert_eq!(lab.counter("commands_stale"), 1);
+}
+
+#[test]
 fn reordered_packets_keep_their_places_and_older_ones_than_the_start_are_dropped() {
     let mut lab = Lab::new();
     let (publisher, mut viewer) = video_call(&mut lab);

@@ -5,12 +5,12 @@ use crate::command::Command;
 use crate::event::{ConsumerStats, Event};
 
 /// SSRCs of three encodings, lowest first.
-const LAYERS: [u32; 3] = [0x11, 0x22, 0x33];
-const OUT: u32 = 0x2222;
+pub const LAYERS: [u32; 3] = [0x11, 0x22, 0x33];
+pub const OUT: u32 = 0x2222;
 const OUT_RTX: u32 = 0x2223;
 
 /// A publisher of three encodings on transport 1 and a viewer, whose consumer 1 begins with the lowest.
-fn call(lab: &mut Lab) -> (Client, Client) {
+pub fn call(lab: &mut Lab) -> (Client, Client) {
     let publisher = lab.connect(1);
     let viewer = lab.connect(2);
     let encodings = LAYERS.map(|ssrc| (Some(ssrc), Some(ssrc + 0x1000), None));
@@ -20,7 +20,7 @@ fn call(lab: &mut Lab) -> (Client, Client) {
     (publisher, viewer)
 }
 
-fn send(lab: &mut Lab, publisher: &Client, layer: usize, sequence: u16, key: bool) {
+pub fn send(lab: &mut Lab, publisher: &Client, layer: usize, sequence: u16, key: bool) {
     let head = header(
         VIDEO_TYPE,
         LAYERS[layer],
@@ -32,12 +32,12 @@ fn send(lab: &mut Lab, publisher: &Client, layer: usize, sequence: u16, key: boo
     lab.receive(publisher.tuple, &publisher.protect(head, &[], &payload));
 }
 
-fn set_layer(lab: &mut Lab, layer: usize) {
+pub fn set_layer(lab: &mut Lab, layer: usize) {
     lab.apply(Command::SetConsumerLayer { consumer: 1, layer });
 }
 
 /// Layers of the packets that the viewer got.
-fn layers(viewer: &mut Client, lab: &mut Lab) -> Vec<u8> {
+pub fn layers(viewer: &mut Client, lab: &mut Lab) -> Vec<u8> {
     let packets = viewer.packets(&lab.sent());
     packets
         .iter()

@@ -1,5 +1,6 @@
 //! The whole state with clients around it: datagrams in, datagrams out, and time by hand.
 
+mod activity;
 mod connectivity;
 mod feedback;
 mod forwarding;
