@@ -202,7 +202,7 @@ class Connection:
             facts["reason"] = (message.payload.details or {}).get("reason")
         with bound(correlation_id=message.correlation_id):
             write("gateway.message.sent", **facts)
-        self._outbox.put(encode(message, _now_ms()))
+        self._outbox.put(encode(message, _now_ms()), message.replaces)
         if effect.answers is not None:
             self._spans.end(effect.answers, message)
 

@@ -19,13 +19,25 @@ class OutboxLimits:
     flush_s: float = 5.0
 
 
+@dataclass(slots=True)
+class _Frame:
+    content: bytes
+    key: str | None
+
+
 class Outbox:
-    """Frames for one socket, in order. Its `run` is the socket's only writer."""
+    """Frames for one socket, in order. Its `run` is the socket's only writer.
+
+    A frame put under a key takes the place of the unwritten one under that key, so a slow reader
+    gets the newest of what is only worth something new, and costs no more than one frame a key.
+    """
 
     def __init__(self, socket: ServerConnection, limits: OutboxLimits) -> None:
         self._socket = socket
         self._limits = limits
-        self._frames: deque[bytes] = deque()
+        self._frames: deque[_Frame] = deque()
+        # Those of the queue that a newer one may replace.
+        self._by_key: dict[str, _Frame] = {}
         self._bytes = 0
         self._closing: tuple[CloseCode, str] | None = None
         self._wake = asyncio.Event()
@@ -36,20 +48,38 @@ class Outbox:
         """Whether the socket is closed or about to be."""
         return self._closing is not None
 
-    def put(self, frame: bytes) -> bool:
+    def put(self, content: bytes, key: str | None = None) -> bool:
         """Queue a frame. False where the client reads too slowly: the socket is then closed."""
         if self._closing is not None:
             return True
-        self._frames.append(frame)
-        self._bytes += len(frame)
-        self._wake.set()
-        # One frame alone may be larger: the state of a full room says nothing about its reader.
-        is_within_bytes = self._bytes <= self._limits.bytes or len(self._frames) == 1
-        if len(self._frames) <= self._limits.messages and is_within_bytes:
+        self._bytes += len(content)
+        older = self._by_key.get(key) if key is not None else None
+        if older is not None:
+            self._bytes -= len(older.content)
+            older.content = content
+        else:
+            self._append(_Frame(content, key))
+        if self._is_within_limits():
             return True
-        self._frames.clear()
+        self._clear()
         self.close(CloseCode.OVERLOADED, "too slow a reader")
         return False
+
+    def _append(self, frame: _Frame) -> None:
+        self._frames.append(frame)
+        if frame.key is not None:
+            self._by_key[frame.key] = frame
+        self._wake.set()
+
+    def _is_within_limits(self) -> bool:
+        # One frame alone may be larger: the state of a full room says nothing about its reader.
+        is_within_bytes = self._bytes <= self._limits.bytes or len(self._frames) == 1
+        return len(self._frames) <= self._limits.messages and is_within_bytes
+
+    def _clear(self) -> None:
+        self._frames.clear()
+        self._by_key.clear()
+        self._bytes = 0
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Close after the frames that are queued. Only the first close counts."""
@@ -81,11 +111,13 @@ class Outbox:
     async def _write_all(self) -> None:
         while self._frames:
             frame = self._frames.popleft()
-            self._bytes -= len(frame)
-            await self._socket.send(frame, text=True)
+            if frame.key is not None:
+                del self._by_key[frame.key]
+            self._bytes -= len(frame.content)
+            await self._socket.send(frame.content, text=True)
 
     def _give_up(self) -> None:
         # A close frame behind unread bytes would not arrive either.
-        self._frames.clear()
+        self._clear()
         if self._socket.state is not State.CLOSED:
             self._socket.transport.abort()

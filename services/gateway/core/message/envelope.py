@@ -23,6 +23,15 @@ class Payload(WireModel):
 
     type: ClassVar[str]
 
+    @property
+    def latest_of(self) -> str | None:
+        """What a latest-only event is about, for example the id of a consumer.
+
+        A newer event of the same type about the same replaces an older one that is not written
+        yet. None for everything that each client must get: replies and state events.
+        """
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
@@ -36,6 +45,14 @@ class Outbound:
     @property
     def type(self) -> str:
         return self.payload.type
+
+    @property
+    def replaces(self) -> str | None:
+        """Names the unwritten message whose place this one takes; None where it takes none."""
+        about = self.payload.latest_of
+        if about is None or self.seq is not None or self.correlation_id is not None:
+            return None
+        return f"{self.type} {about}"
 
 
 class _Envelope(WireModel):
