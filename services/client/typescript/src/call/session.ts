@@ -119,8 +119,7 @@ export class Session {
     for (const participant of this.#roster.values()) {
       for (const producer of participant.producers) {
         const want = this.#options.want(participant, producer);
-        // Sound has no layers: its wish would only split what is asked for at once.
-        if (want) wanted.set(producer.producerId, producer.kind === "audio" ? flat(want) : want);
+        if (want) wanted.set(producer.producerId, want);
       }
     }
     this.#subscriber?.want(wanted);
@@ -256,10 +255,6 @@ export class Session {
       () => this.#client.abandon(),
     );
   }
-}
-
-function flat({ paused }: Want): Want {
-  return { layer: Number.POSITIVE_INFINITY, paused };
 }
 
 function announced(closing: { action: string; afterMs: number }): Ending {

@@ -1,7 +1,7 @@
 import { parseScalabilityMode } from "mediasoup-client";
 import type { Consumer, MediaKind, Transport } from "mediasoup-client/types";
 import { CallError, type ErrorCode } from "../signaling/error.js";
-import type { ConsumeFailure, ConsumerCreated, Layers } from "../signaling/message.js";
+import type { ConsumeFailure, ConsumerCreated } from "../signaling/message.js";
 import { Agreement } from "./agreement.js";
 import { ask, within } from "./patience.js";
 import type { Want } from "./preference.js";
@@ -44,8 +44,6 @@ type Received = { -readonly [Name in keyof RemoteTrack]: RemoteTrack[Name] };
 // bound, and the first pictures do not wait for the description of the last.
 const BATCH = 16;
 const CONSUME_TIMEOUT_MS = 30_000;
-// The highest that the protocol can name.
-const TOP_LAYER = 7;
 // More than there can be consumers of one peer.
 const MOST_LAYERS_KNOWN = 1024;
 
@@ -87,10 +85,9 @@ export class Subscriber {
       const want = wanted.get(producerId);
       if (want) agree(subscription, want);
     }
-    for (const [layer, producerIds] of this.#fresh()) {
-      for (let start = 0; start < producerIds.length; start += BATCH) {
-        this.#ask(producerIds.slice(start, start + BATCH), layer);
-      }
+    const fresh = [...wanted.keys()].filter((producerId) => !this.#asked.has(producerId));
+    for (let start = 0; start < fresh.length; start += BATCH) {
+      this.#ask(fresh.slice(start, start + BATCH));
     }
   }
 
@@ -125,22 +122,12 @@ export class Subscriber {
     );
   }
 
-  /** What is not asked for yet, by the layer to begin with. */
-  #fresh(): Map<number, string[]> {
-    const fresh = new Map<number, string[]>();
-    for (const [producerId, { layer }] of this.#wanted) {
-      if (this.#asked.has(producerId)) continue;
-      fresh.set(layer, [...(fresh.get(layer) ?? []), producerId]);
-    }
-    return fresh;
-  }
-
-  #ask(producerIds: readonly string[], layer: number): void {
+  #ask(producerIds: readonly string[]): void {
     for (const producerId of producerIds) {
       this.#asked.add(producerId);
       this.#pending.add(producerId);
     }
-    this.#consume([...producerIds], layer)
+    this.#consume([...producerIds])
       .catch((error: unknown) => this.#fail(error))
       .finally(() => producerIds.forEach(this.#settle));
   }
@@ -154,27 +141,22 @@ export class Subscriber {
     return this.#transport;
   }
 
-  async #consume(producerIds: string[], layer: number): Promise<void> {
+  async #consume(producerIds: string[]): Promise<void> {
     const transport = await this.#ready();
     const { recvRtpCapabilities } = await this.#link.device;
-    const preferredLayers = layersOf(layer);
     const { consumers } = await ask(this.#link, "consume", {
       producerIds,
       transportId: transport.id,
       rtpCapabilities: recvRtpCapabilities,
       // Started with `consumer:resume` once the browser knows the stream: it would discard a key
-      // frame that comes before, and wait for the next.
+      // frame that comes before, and wait for the next. The layer is told in between, so that a
+      // small picture never begins with the largest.
       paused: true,
-      ...(preferredLayers && { preferredLayers }),
     });
-    await Promise.all(consumers.map((created) => this.#add(transport, created, layer)));
+    await Promise.all(consumers.map((created) => this.#add(transport, created)));
   }
 
-  async #add(
-    transport: Transport,
-    created: ConsumerCreated | ConsumeFailure,
-    layer: number,
-  ): Promise<void> {
+  async #add(transport: Transport, created: ConsumerCreated | ConsumeFailure): Promise<void> {
     // A single producer may be gone by the time it is asked for; its `producer:closed` follows.
     if ("error" in created) return;
     const consuming = transport.consume({
@@ -193,7 +175,7 @@ export class Subscriber {
       return;
     }
     const remote = this.#remoteOf(created, consumer);
-    const subscription = this.#subscriptionOf(consumer, remote, layer);
+    const subscription = this.#subscriptionOf(consumer, remote);
     this.#subscriptions.set(created.producerId, subscription);
     this.#events.onTrack(remote);
     agree(subscription, this.#wanted.get(created.producerId) ?? want);
@@ -213,13 +195,14 @@ export class Subscriber {
     };
   }
 
-  #subscriptionOf(consumer: Consumer, remote: Received, layer: number): Subscription {
+  #subscriptionOf(consumer: Consumer, remote: Received): Subscription {
     const consumerId = consumer.id;
     return {
       consumer,
       remote,
       layer: new Agreement(
-        clamp(layer, remote.layers),
+        // The best there is, which the server forwards unasked.
+        remote.layers - 1,
         (spatialLayer) => ask(this.#link, "consumer:set-layers", { consumerId, spatialLayer }),
         // Another layer than the one wished still shows the peer; it is not worth the call.
         () => {},
@@ -256,6 +239,7 @@ export class Subscriber {
   }
 }
 
+// The server carries a session's requests out in their order: the layer is set before a resuming.
 function agree({ remote, layer, paused }: Subscription, want: Want): void {
   layer.wish(clamp(want.layer, remote.layers));
   paused.wish(want.paused);
@@ -263,9 +247,4 @@ function agree({ remote, layer, paused }: Subscription, want: Want): void {
 
 function clamp(layer: number, layers: number): number {
   return Math.max(0, Math.min(layer, layers - 1));
-}
-
-/** What `consume` says; nothing for the best, which is what the server sends unasked. */
-function layersOf(layer: number): Layers | undefined {
-  return layer > TOP_LAYER ? undefined : { spatialLayer: layer };
 }

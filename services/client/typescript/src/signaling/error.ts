@@ -27,6 +27,13 @@ export type ErrorCode =
   // The browser refused for another reason, which is in `message`.
   | "BROWSER";
 
+// Of reasons that are finer than their code, and that a person can act upon.
+const WORDS_OF_REASON: Readonly<Record<string, string>> = {
+  WRONG_ROOM: "Your link is for another room. Open it as you were given it.",
+  ROLE_NOT_GRANTED: "Your link is for another role.",
+  NOT_BUILT: "The server cannot do this.",
+};
+
 const WORDS: Readonly<Record<string, string>> = {
   INVALID_MESSAGE: "This page and the server do not understand each other. Reload the page.",
   UNAUTHORIZED: "Your link is not valid. Ask for a new one.",
@@ -69,8 +76,7 @@ export class CallError extends Error {
     if (this.code === "UNAUTHORIZED" && this.reason.includes("EXPIRED")) {
       return "Your link has expired. Ask for a new one.";
     }
-    if (this.reason === "NOT_BUILT") return "The server cannot do this.";
-    return WORDS[this.code] ?? "Something went wrong.";
+    return WORDS_OF_REASON[this.reason] ?? WORDS[this.code] ?? "Something went wrong.";
   }
 
   static fromPayload(payload: ErrorPayload): CallError {

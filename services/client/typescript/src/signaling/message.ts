@@ -149,8 +149,6 @@ export interface Requests {
       transportId: string;
       rtpCapabilities: RtpCapabilities;
       paused: boolean;
-      /** Where to start; a layer above a producer's highest means its highest. */
-      preferredLayers?: Layers;
     };
     reply: "consumer:created";
     result: ConsumersCreated;
