@@ -3,7 +3,7 @@
 import secrets
 import time
 
-from services.common.ids import TransportId, WorkerId
+from services.common.ids import ConsumerId, ProducerId, TransportId, WorkerId
 from services.common.log import get_logger
 from services.sfu.config import SfuSettings
 from services.sfu.control.server import ControlServer
@@ -81,3 +81,9 @@ class _Relay:
 
     def transport_failed(self, transport_id: TransportId, reason: str) -> None:
         self.worker.transport_failed(transport_id, reason)
+
+    def encoding_changed(self, producer_id: ProducerId, layer: int, active: bool) -> None:
+        self.worker.encoding_changed(producer_id, layer, active)
+
+    def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
+        self.worker.consumer_layer_changed(consumer_id, layer)

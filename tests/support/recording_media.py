@@ -1,6 +1,7 @@
 """A media side that keeps books and sends nothing: for tests of rooms and of the control plane."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from services.common.errors import Code, Refusal
 from services.common.ids import ConsumerId, ProducerId, TransportId
@@ -92,9 +93,17 @@ class RecordingMedia:
         self._note("remove_consumer", consumer_id)
         self.consumers.pop(consumer_id, None)
 
-    async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats:
+    def set_consumer_layer(self, consumer_id: ConsumerId, layer: int) -> None:
+        self._note("set_consumer_layer", consumer_id)
+        self.consumers[consumer_id] = replace(self.consumers[consumer_id], layer=layer)
+
+    def request_key_frame(self, consumer_id: ConsumerId) -> None:
+        self._note("request_key_frame", consumer_id)
         assert consumer_id in self.consumers
-        return ConsumerStats(120, 118, 2, 3, 1, False, 17)
+
+    async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats:
+        layer = self.consumers[consumer_id].layer
+        return ConsumerStats(120, 118, 2, 3, 1, False, 17, layer)
 
     def transport_state(self, transport_id: TransportId) -> TransportState:
         connected = self.transports[transport_id] is not None

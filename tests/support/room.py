@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.common.ids import Epoch, PeerId, RoomId, SessionId, UserId
-from services.sfu.core.effect import Effect, EndSession, TellOperator, TellSession
+from services.sfu.core.effect import Effect, EndSession, TellLatest, TellOperator, TellSession
 from services.sfu.core.event import Event
 from services.sfu.core.peer import Producer, Session
 from services.sfu.core.port import Direction, Kind
@@ -46,12 +46,13 @@ class Stage:
             router.create_transport(session, Direction.SEND)
         return router.produce(session, ProduceRequest(kind, **changes))
 
-    def subscribe(self, session: Session, producer: Producer) -> MadeConsumer:
+    def subscribe(self, session: Session, producer: Producer, **changes: Any) -> MadeConsumer:
         """A consumer, on a new receive transport if there is none."""
         router = self.room.router
         if not any(t.direction is Direction.RECV for t in session.transports.values()):
             router.create_transport(session, Direction.RECV)
-        (made,) = router.consume(session, (producer.producer_id,), None, None, paused=False)
+        request: dict[str, Any] = {"paused": False} | changes
+        (made,) = router.consume(session, (producer.producer_id,), None, None, **request)
         assert isinstance(made, MadeConsumer), made
         return made
 
@@ -74,10 +75,18 @@ class Aftermath:
             if isinstance(effect, TellSession) and effect.session_id == session.session_id
         ]
 
+    def latest(self, session: Session) -> list[Event]:
+        """What one session is told without a number, in order."""
+        return [
+            effect.event
+            for effect in self.effects
+            if isinstance(effect, TellLatest) and effect.session_id == session.session_id
+        ]
+
     @property
     def commands(self) -> list[Effect]:
         """What the media side is told, in order."""
-        told = (TellSession, TellOperator, EndSession)
+        told = (TellSession, TellLatest, TellOperator, EndSession)
         return [effect for effect in self.effects if not isinstance(effect, told)]
 
     @property

@@ -257,11 +257,11 @@ class ConsumerChanged(Event):
 
 
 class ConsumerLayers(Event):
-    """Which layer is forwarded from now on."""
+    """Which layer is forwarded from now on; None: nothing is."""
 
     type: Literal["consumer:layers"]
     consumer_id: str
-    spatial_layer: int
+    spatial_layer: int | None = None
 
 
 class TransportGone(Event):

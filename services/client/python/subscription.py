@@ -55,7 +55,7 @@ class Subscription:
         self.is_simulcast = created.type == "simulcast"
         # The publisher pauses; nothing comes whatever this side does.
         self.is_producer_paused = created.producer_paused
-        # The spatial layer that is forwarded, once the server has said so.
+        # The spatial layer that is forwarded; None while nothing is, and for what has no layers.
         self.layer: int | None = None
         self.is_closed = False
         self._connection = connection
@@ -80,7 +80,10 @@ class Subscription:
         await self._ask("consumer:resume")
 
     async def set_layers(self, spatial: int, temporal: int | None = None) -> None:
-        """Wish for a layer of a simulcast. Raises RefusedError for one that does not exist."""
+        """Wish for a layer of a simulcast; one above the highest means the highest.
+
+        Raises what a request raises.
+        """
         layers = Layers(spatial_layer=spatial, temporal_layer=temporal)
         await self._ask("consumer:set-layers", layers.as_json())
 

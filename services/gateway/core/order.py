@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from services.common.ids import Epoch
-from services.gateway.core.message.envelope import Payload
+from services.gateway.core.message.envelope import Outbound, Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,13 @@ class Event:
 
     payload: Payload | None
     position: Position | None
+
+    @property
+    def replaces(self) -> str | None:
+        """Names the latest-only event that is out of date once this one is here."""
+        if self.position is not None or self.payload is None:
+            return None
+        return Outbound(self.payload).replaces
 
 
 class LogBroken(Exception):
@@ -60,6 +67,9 @@ class EventOrder:
         self._at = None
 
     def arrived(self, event: Event) -> None:
+        replaced = event.replaces
+        if replaced is not None:
+            self._held = deque(held for held in self._held if held.replaces != replaced)
         self._held.append(event)
 
     def reaches(self, position: Position) -> bool:
@@ -75,15 +85,22 @@ class EventOrder:
         return max(last, self._at.seq) >= position.seq
 
     def release(self, upto: int | None = None) -> list[Event]:
-        """The next events: those up to `upto`, or all. Raises LogBroken at a gap."""
+        """The next events: those of the log up to `upto`, or all. Raises LogBroken at a gap.
+
+        Latest-only events wait for the whole: what they are about may be in the reply at `upto`.
+        """
         released: list[Event] = []
+        left: deque[Event] = deque()
         while self._at is not None and self._held:
             event = self._held[0]
             if event.position is not None and upto is not None and event.position.seq > upto:
                 break
             self._held.popleft()
-            if event.position is None or self._follow(event.position):
+            if event.position is None and upto is not None:
+                left.append(event)
+            elif event.position is None or self._follow(event.position):
                 released.append(event)
+        self._held.extendleft(reversed(left))
         return released
 
     def _follow(self, position: Position) -> bool:

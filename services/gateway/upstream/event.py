@@ -57,6 +57,10 @@ PAYLOAD: dict[str, Callable[[Any], Payload]] = {
     "consumer_paused": lambda message: media.ConsumerPaused(consumer_id=message.consumer_id),
     "consumer_resumed": lambda message: media.ConsumerResumed(consumer_id=message.consumer_id),
     "consumer_closed": lambda message: media.ConsumerClosed(consumer_id=message.consumer_id),
+    "consumer_layers": lambda message: media.ConsumerLayers(
+        consumer_id=message.consumer_id,
+        spatial_layer=message.spatial_layer if message.HasField("spatial_layer") else None,
+    ),
     "transport_closed": lambda message: transport.TransportClosed(
         transport_id=message.transport_id, reason=message.reason
     ),

@@ -155,6 +155,33 @@ def _consume(payload: media.ConsumePayload, call: pb.SessionCall) -> pb.ConsumeR
         transport_id=payload.transport_id or "",
         rtp_capabilities=capabilities_to_pb(capabilities) if capabilities else None,
         paused=payload.paused,
+        preferred_layers=_layers(payload.preferred_layers),
+    )
+
+
+def _layers(layers: media.Layers | None) -> pb.PreferredLayers | None:
+    if layers is None:
+        return None
+    return pb.PreferredLayers(
+        spatial_layer=layers.spatial_layer, temporal_layer=layers.temporal_layer
+    )
+
+
+def _set_layers(
+    payload: media.SetLayersPayload, call: pb.SessionCall
+) -> pb.SetConsumerLayersRequest:
+    return pb.SetConsumerLayersRequest(
+        call=call, consumer_id=payload.consumer_id, preferred_layers=_layers(payload)
+    )
+
+
+def _layers_set(payload: media.SetLayersPayload, response: pb.SetConsumerLayersResponse) -> Payload:
+    layers = response.preferred_layers
+    has_layers = response.HasField("preferred_layers")
+    return media.ConsumerLayersSet(
+        consumer_id=payload.consumer_id,
+        spatial_layer=layers.spatial_layer if has_layers else None,
+        temporal_layer=layers.temporal_layer if layers.HasField("temporal_layer") else None,
     )
 
 
@@ -251,5 +278,11 @@ OPERATIONS: dict[type[Any], Operation] = {
     ),
     media.ConsumerClose: _on_consumer(
         "CloseConsumer", pb.CloseConsumerRequest, media.ConsumerClosed
+    ),
+    media.ConsumerSetLayers: Operation("SetConsumerLayers", _set_layers, _layers_set),
+    media.ConsumerRequestKeyFrame: _on_consumer(
+        "RequestConsumerKeyFrame",
+        pb.RequestConsumerKeyFrameRequest,
+        media.ConsumerKeyFrameRequested,
     ),
 }

@@ -16,7 +16,7 @@ from services.sfu.control.mailbox import Overflow
 from services.sfu.control.room_wire import VISIBILITY_TO_WIRE, news_to_wire, participant_to_wire
 from services.sfu.control.rtp_wire import KIND_TO_WIRE
 from services.sfu.control.worker import Worker
-from services.sfu.core.plan import LOWEST_LAYER
+from services.sfu.core.peer import Consumer
 from services.sfu.core.room import Room
 from services.sfu.core.verdict import explain
 
@@ -98,6 +98,7 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
                 stats,
                 paused=consumer.paused,
                 producer_paused=producer.paused,
+                is_quiet=producer.has_layers and not producer.activity.sent,
                 send_transport=send_state,
                 recv_transport=recv_state,
             ),
@@ -109,7 +110,7 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
             producer_paused=producer.paused,
             send_transport_state=send_state.value,
             recv_transport_state=recv_state.value,
-            layer=LOWEST_LAYER,
+            layer=stats.layer,
             layers=len(producer.encodings),
             waiting_for_key_frame=stats.waiting_for_key_frame,
             packets_received=stats.packets_received,
@@ -118,6 +119,8 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
             nacks_received=stats.nacks_received,
             key_frame_requests_sent=stats.key_frame_requests_sent,
             round_trip_ms=stats.round_trip_ms,
+            active_layers=producer.activity.sent,
+            **_layers_of(consumer),
         )
 
     def _find_room(self, room_id: str) -> Room:
@@ -125,6 +128,18 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
         if room is None:
             raise Refusal(Code.ROOM_NOT_FOUND, "ROOM_NOT_FOUND", "There is no such room.")
         return room
+
+
+def _layers_of(consumer: Consumer) -> dict[str, int | None]:
+    selection = consumer.selection
+    if selection is None:
+        return {}
+    return {
+        "wanted_layer": selection.preferred.spatial,
+        "wanted_temporal_layer": selection.preferred.temporal,
+        "target_layer": selection.target,
+        "forwarded_layer": selection.told,
+    }
 
 
 def _summary(room: Room) -> pb.RoomSummary:

@@ -19,6 +19,12 @@ def command(media: Media, asked: effect.MediaCommand) -> None:
             media.resume_producer(producer_id)
         case effect.RemoveProducer(producer_id=producer_id):
             media.remove_producer(producer_id)
+        case _:
+            _command_consumer(media, asked)
+
+
+def _command_consumer(media: Media, asked: effect.ConsumerCommand) -> None:
+    match asked:
         case effect.AddConsumer(spec=consumer):
             media.add_consumer(consumer)
         case effect.PauseConsumer(consumer_id=consumer_id):
@@ -27,5 +33,9 @@ def command(media: Media, asked: effect.MediaCommand) -> None:
             media.resume_consumer(consumer_id)
         case effect.RemoveConsumer(consumer_id=consumer_id):
             media.remove_consumer(consumer_id)
+        case effect.SetConsumerLayer(consumer_id=consumer_id, layer=layer):
+            media.set_consumer_layer(consumer_id, layer)
+        case effect.RequestKeyFrame(consumer_id=consumer_id):
+            media.request_key_frame(consumer_id)
         case _:
             assert_never(asked)

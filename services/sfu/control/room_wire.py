@@ -126,17 +126,11 @@ def _put_event(message: event_pb2.SessionEvent, fact: event.Event) -> None:
             message.producer_resumed.producer_id = producer_id
         case event.ProducerClosed(producer_id=producer_id):
             message.producer_closed.producer_id = producer_id
-        case event.ConsumerPaused(consumer_id=consumer_id):
-            message.consumer_paused.consumer_id = consumer_id
-        case event.ConsumerResumed(consumer_id=consumer_id):
-            message.consumer_resumed.consumer_id = consumer_id
-        case event.ConsumerClosed(consumer_id=consumer_id):
-            message.consumer_closed.consumer_id = consumer_id
         case event.TransportClosed(transport_id=transport_id, reason=reason):
             message.transport_closed.transport_id = transport_id
             message.transport_closed.reason = reason
         case _:
-            assert_never(fact)
+            _put_consumer_event(message, fact)
 
 
 def _put_participant_event(
@@ -151,3 +145,25 @@ def _put_participant_event(
         case event.ParticipantLeft(peer_id=peer_id, reason=reason):
             message.participant_left.peer_id = peer_id
             message.participant_left.reason = reason
+
+
+def _put_consumer_event(
+    message: event_pb2.SessionEvent,
+    fact: event.ConsumerPaused
+    | event.ConsumerResumed
+    | event.ConsumerClosed
+    | event.ConsumerLayers,
+) -> None:
+    match fact:
+        case event.ConsumerPaused(consumer_id=consumer_id):
+            message.consumer_paused.consumer_id = consumer_id
+        case event.ConsumerResumed(consumer_id=consumer_id):
+            message.consumer_resumed.consumer_id = consumer_id
+        case event.ConsumerClosed(consumer_id=consumer_id):
+            message.consumer_closed.consumer_id = consumer_id
+        case event.ConsumerLayers(consumer_id=consumer_id, spatial_layer=layer):
+            message.consumer_layers.CopyFrom(
+                event_pb2.ConsumerLayers(consumer_id=consumer_id, spatial_layer=layer)
+            )
+        case _:
+            assert_never(fact)

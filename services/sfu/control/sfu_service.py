@@ -187,6 +187,7 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
                 wire.transport_id_from_wire(request.transport_id),
                 capabilities,
                 paused=request.paused,
+                preferred=wire.preferred_from_wire(request),
             )
             if len(results) == 1 and isinstance(results[0], Refusal):
                 raise results[0]
@@ -224,6 +225,29 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
         def action(seat: Seat) -> pb.CloseConsumerResponse:
             seat.room.router.close_consumer(seat.session, ConsumerId(request.consumer_id))
             return pb.CloseConsumerResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def SetConsumerLayers(
+        self, request: pb.SetConsumerLayersRequest, context: Context
+    ) -> pb.SetConsumerLayersResponse:
+        def action(seat: Seat) -> pb.SetConsumerLayersResponse:
+            preferred = seat.room.router.set_layers(
+                seat.session, ConsumerId(request.consumer_id), wire.preferred_from_wire(request)
+            )
+            return pb.SetConsumerLayersResponse(
+                position=wire.position_to_wire(seat),
+                preferred_layers=wire.preferred_to_wire(preferred),
+            )
+
+        return self._act(request, request.call, action)
+
+    async def RequestConsumerKeyFrame(
+        self, request: pb.RequestConsumerKeyFrameRequest, context: Context
+    ) -> pb.RequestConsumerKeyFrameResponse:
+        def action(seat: Seat) -> pb.RequestConsumerKeyFrameResponse:
+            seat.room.router.request_key_frame(seat.session, ConsumerId(request.consumer_id))
+            return pb.RequestConsumerKeyFrameResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
 

@@ -12,7 +12,10 @@ CAPACITY = 8192
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """An event for one session; for operators, session_id may be empty and seq is 0."""
+    """An event for one session; seq is 0 for a latest-only one, and for operators.
+
+    For operators, session_id may be empty.
+    """
 
     session_id: SessionId
     epoch: Epoch

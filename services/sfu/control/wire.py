@@ -28,6 +28,7 @@ from services.sfu.control.watch import Beat, Ended, News
 from services.sfu.control.watch import Message as WatchMessage
 from services.sfu.control.worker import Join
 from services.sfu.core import port
+from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.peer import Transport
 from services.sfu.core.publication import ProduceRequest
 from services.sfu.core.room import JoinRequest
@@ -105,6 +106,25 @@ def produce_from_wire(request: sfu_service_pb2.ProduceRequest) -> ProduceRequest
         app_data_json=request.app_data_json,
         paused=request.paused,
         producer_id=ProducerId(request.producer_id) if request.producer_id else None,
+    )
+
+
+def preferred_from_wire(
+    request: sfu_service_pb2.ConsumeRequest | sfu_service_pb2.SetConsumerLayersRequest,
+) -> PreferredLayers:
+    """Absent means: the highest."""
+    if not request.HasField("preferred_layers"):
+        return HIGHEST
+    layers = request.preferred_layers
+    temporal = layers.temporal_layer if layers.HasField("temporal_layer") else None
+    return PreferredLayers(layers.spatial_layer, temporal)
+
+
+def preferred_to_wire(preferred: PreferredLayers | None) -> sfu_service_pb2.PreferredLayers | None:
+    if preferred is None:
+        return None
+    return sfu_service_pb2.PreferredLayers(
+        spatial_layer=preferred.spatial, temporal_layer=preferred.temporal
     )
 
 
@@ -205,7 +225,6 @@ def consume_result_to_wire(
             )
         )
     producer = result.producer
-    several = len(producer.encodings) > 1
     return sfu_service_pb2.ConsumeResult(
         consumer=sfu_service_pb2.Consumer(
             consumer_id=result.consumer.consumer_id,
@@ -215,7 +234,7 @@ def consume_result_to_wire(
             rtp_parameters=parameters_to_wire(result.rtp_parameters),
             type=(
                 sfu_service_pb2.CONSUMER_TYPE_SIMULCAST
-                if several
+                if producer.has_layers
                 else sfu_service_pb2.CONSUMER_TYPE_SIMPLE
             ),
             producer_paused=producer.paused,

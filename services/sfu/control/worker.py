@@ -15,8 +15,10 @@ from google.protobuf.message import Message
 
 from services.common.errors import Code, Refusal
 from services.common.ids import (
+    ConsumerId,
     Epoch,
     GatewayId,
+    ProducerId,
     RoomId,
     SessionId,
     TransportId,
@@ -29,13 +31,14 @@ from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command
 from services.sfu.control.seat import Call, Reply, Seat, SeatBook, no_such_session
 from services.sfu.control.watch import Ended, News, Watch, WatchBook
-from services.sfu.core.effect import Effect, EndSession, TellOperator, TellSession
+from services.sfu.core.effect import Effect, EndSession, TellLatest, TellOperator, TellSession
 from services.sfu.core.limit import (
     MAX_PEERS_PER_ROOM,
     check_id,
     check_name,
     check_request_id,
 )
+from services.sfu.core.peer import Producer
 from services.sfu.core.port import Media, TransportState
 from services.sfu.core.room import JoinRequest, Room, RoomConfig
 from services.sfu.core.visibility import Visibility
@@ -87,7 +90,7 @@ class Worker:
         self.watches = WatchBook()
         self.operators = OperatorBook()
         self._clock_ms = clock_ms
-        self._grace_timers: dict[RoomId, asyncio.TimerHandle] = {}
+        self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
 
@@ -101,9 +104,9 @@ class Worker:
         for watch in self.watches.all():
             self.close_watch(watch)
         self.operators.close()
-        for timer in self._grace_timers.values():
+        for timer in self._timers.values():
             timer.cancel()
-        self._grace_timers.clear()
+        self._timers.clear()
         if self._heartbeat is not None:
             self._heartbeat.cancel()
 
@@ -203,6 +206,29 @@ class Worker:
         if seat is not None:
             self._guarded(seat, lambda s: s.room.router.transport_failed(transport_id, reason))
 
+    def encoding_changed(self, producer_id: ProducerId, layer: int, active: bool) -> None:
+        for room in self.rooms.values():
+            producer = room.router.producers.get(producer_id)
+            if producer is not None:
+                log.debug("sfu.layer.changed", producer_id=producer_id, layer=layer, active=active)
+                self._guarded_for(
+                    producer.session_id,
+                    lambda s: s.room.router.encoding_changed(
+                        producer_id, layer, self._clock_ms(), active=active
+                    ),
+                )
+                return
+
+    def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
+        for room in self.rooms.values():
+            consumer = room.router.consumers.get(consumer_id)
+            if consumer is not None:
+                self._guarded_for(
+                    consumer.session_id,
+                    lambda s: s.room.router.consumer_layer_changed(consumer_id, layer),
+                )
+                return
+
     # Inside.
 
     def _run(self, seat: Seat, action: Callable[[], Result]) -> Result:
@@ -226,6 +252,11 @@ class Worker:
                 self._run(seat, lambda: action(seat))
             except Exception:
                 log.exception("sfu.session.failed")
+
+    def _guarded_for(self, session_id: SessionId, action: Callable[[Seat], None]) -> None:
+        seat = self.seats.get(session_id)
+        if seat is not None:
+            self._guarded(seat, action)
 
     def _fault(self, seat: Seat) -> None:
         log.error("sfu.session.fault", session_id=seat.session_id, peer_id=seat.peer_id)
@@ -318,9 +349,9 @@ class Worker:
     def _perform_one(self, room: Room, effect: Effect, traceparent: str) -> None:
         match effect:
             case TellSession(session_id=session_id, seq=seq, event=event):
-                seat = self.seats.get(session_id)
-                if seat is not None and seat.watch is not None:
-                    self._push(seat.watch, News(session_id, room.epoch, seq, traceparent, event))
+                self._tell(News(session_id, room.epoch, seq, traceparent, event))
+            case TellLatest(session_id=session_id, event=event):
+                self._tell(News(session_id, room.epoch, 0, traceparent, event))
             case TellOperator(session_id=concerned, event=event):
                 news = News(concerned or SessionId(""), room.epoch, 0, traceparent, event)
                 self.operators.push(room.room_id, news)
@@ -328,6 +359,11 @@ class Worker:
                 self._end(session_id, reason)
             case _:
                 command(self.media, effect)
+
+    def _tell(self, news: News) -> None:
+        seat = self.seats.get(news.session_id)
+        if seat is not None and seat.watch is not None:
+            self._push(seat.watch, news)
 
     def _push(self, watch: Watch, message: News | Ended) -> None:
         watch.mailbox.push(message)
@@ -345,8 +381,8 @@ class Worker:
         log.info("sfu.session.ended", session_id=session_id, peer_id=seat.peer_id, reason=reason)
 
     def _settle(self, room: Room) -> None:
-        """Forget a room that is empty; else wake up when the next grace time is over."""
-        timer = self._grace_timers.pop(room.room_id, None)
+        """Forget a room that is empty; else wake up when something of it is due."""
+        timer = self._timers.pop(room.room_id, None)
         if timer is not None:
             timer.cancel()
         if room.is_empty:
@@ -359,14 +395,21 @@ class Worker:
         if deadline_ms is not None:
             delay_s = max(0, deadline_ms - self._clock_ms()) / 1000
             loop = asyncio.get_running_loop()
-            self._grace_timers[room.room_id] = loop.call_later(delay_s, self._expire, room)
+            self._timers[room.room_id] = loop.call_later(delay_s, self._do_what_is_due, room)
 
-    def _expire(self, room: Room) -> None:
-        for session in room.expired(self._clock_ms()):
-            seat = self.seats.get(session.session_id)
-            if seat is not None:
-                self._guarded(seat, lambda s: s.room.leave(s.session, "TIMED_OUT"))
+    def _do_what_is_due(self, room: Room) -> None:
+        now_ms = self._clock_ms()
+        for session in room.expired(now_ms):
+            self._guarded_for(session.session_id, lambda s: s.room.leave(s.session, "TIMED_OUT"))
+        for producer in room.router.held_back(now_ms):
+            self._release_layers(producer, now_ms)
         self._settle(room)
+
+    def _release_layers(self, producer: Producer, now_ms: int) -> None:
+        self._guarded_for(
+            producer.session_id,
+            lambda s: s.room.router.release_layers(producer.producer_id, now_ms),
+        )
 
     def _beat(self) -> None:
         self.start()

@@ -52,16 +52,29 @@ class RemoveConsumer:
     consumer_id: ConsumerId
 
 
-MediaCommand = (
-    CloseTransport
-    | AddProducer
-    | PauseProducer
-    | ResumeProducer
-    | RemoveProducer
-    | AddConsumer
+@dataclass(frozen=True, slots=True)
+class SetConsumerLayer:
+    consumer_id: ConsumerId
+    layer: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKeyFrame:
+    """For a consumer that is forwarded something."""
+
+    consumer_id: ConsumerId
+
+
+ConsumerCommand = (
+    AddConsumer
     | PauseConsumer
     | ResumeConsumer
     | RemoveConsumer
+    | SetConsumerLayer
+    | RequestKeyFrame
+)
+MediaCommand = (
+    CloseTransport | AddProducer | PauseProducer | ResumeProducer | RemoveProducer | ConsumerCommand
 )
 
 
@@ -71,6 +84,14 @@ class TellSession:
 
     session_id: SessionId
     seq: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class TellLatest:
+    """An event without a number, of which only the newest about a thing counts."""
+
+    session_id: SessionId
     event: Event
 
 
@@ -91,4 +112,4 @@ class EndSession:
     reason: str
 
 
-Effect = MediaCommand | TellSession | TellOperator | EndSession
+Effect = MediaCommand | TellSession | TellLatest | TellOperator | EndSession

@@ -89,6 +89,14 @@ class ConsumerClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerLayers:
+    """Latest-only. Which layer of a simulcast is forwarded from now on; None: nothing is."""
+
+    consumer_id: ConsumerId
+    spatial_layer: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TransportClosed:
     transport_id: TransportId
     # UPPER_SNAKE: DTLS_FAILED, FINGERPRINT_MISMATCH, DTLS_TIMEOUT, DTLS_CLOSED, ENGINE_FAULT.
@@ -106,5 +114,6 @@ Event = (
     | ConsumerPaused
     | ConsumerResumed
     | ConsumerClosed
+    | ConsumerLayers
     | TransportClosed
 )

@@ -3,10 +3,11 @@
 Pure functions on values that `rtp_check` has accepted. Three rules differ from mediasoup's: RTCP
 feedback of a consumer is the router's list as far as the consumer supports it, so the router's
 order stays, and audio keeps its plain NACK; a codec that a producer has under two payload types is
-written once; a consumer's encoding names no scalability mode and no bit rate, because the engine
-forwards one layer and does not say which the others are.
+written once; a consumer's encoding names a scalability mode only for a simulcast, and no bit rate,
+because the engine forwards one layer and does not say what the others take.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,9 @@ from services.sfu.core.rtp import (
     RtpParameters,
 )
 from services.sfu.core.rtp_check import is_rtx, number
+
+# W3C scalability modes: spatial and temporal layers of one encoding.
+_MODE = re.compile(r"[LS][1-9]T([1-9])")
 
 
 class UnsupportedCodec(ValueError):
@@ -52,6 +56,8 @@ class Consumable:
     rtx_codecs: Mapping[int, CodecParameters]
     header_extensions: tuple[HeaderExtensionParameters, ...]
     msid: str | None
+    # How a client learns how many layers there are; None for a single encoding.
+    scalability_mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,8 @@ def get_consumable(
         for extension in router.header_extensions
         if extension.kind is kind and extension.direction in ("sendrecv", "sendonly")
     )
-    return Consumable(kind, tuple(codecs), rtx_codecs, extensions, parameters.msid)
+    mode = _scalability_mode(kind, parameters)
+    return Consumable(kind, tuple(codecs), rtx_codecs, extensions, parameters.msid, mode)
 
 
 def get_consumer_parameters(
@@ -160,7 +167,13 @@ def get_consumer_parameters(
         mid=mid,
         codecs=tuple(written.values()),
         header_extensions=extensions,
-        encodings=(EncodingParameters(ssrc=ssrc, rtx_ssrc=rtx_ssrc if has_rtx else None),),
+        encodings=(
+            EncodingParameters(
+                ssrc=ssrc,
+                rtx_ssrc=rtx_ssrc if has_rtx else None,
+                scalability_mode=consumable.scalability_mode,
+            ),
+        ),
         rtcp=RtcpParameters(cname=cname, reduced_size=True, mux=True),
         msid=consumable.msid,
     )
@@ -200,6 +213,16 @@ def get_extension_ids(
         for extension in extensions
         if extension.uri in EXTENSION_OF_URI and not extension.encrypt
     }
+
+
+def _scalability_mode(kind: Kind, parameters: RtpParameters) -> str | None:
+    """As mediasoup writes it: "L3T1" for three encodings, T as the publisher says."""
+    encodings = parameters.encodings
+    if kind is not Kind.VIDEO or len(encodings) < 2:
+        return None
+    modes = (encoding.scalability_mode for encoding in encodings)
+    named = _MODE.match(next((mode for mode in modes if mode), ""))
+    return f"L{len(encodings)}T{named.group(1) if named else 1}"
 
 
 def _router_codec(codec: CodecParameters, router: RtpCapabilities) -> CodecCapability:

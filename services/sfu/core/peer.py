@@ -11,6 +11,7 @@ from services.common.ids import (
     UserId,
 )
 from services.sfu.core.event import Connection, ParticipantView, ProducerView
+from services.sfu.core.layer import Activity, Selection
 from services.sfu.core.ortc import Consumable
 from services.sfu.core.port import Direction, InboundEncoding, Kind
 from services.sfu.core.rtp import RtpCapabilities
@@ -49,8 +50,14 @@ class Producer:
     consumable: Consumable
     app_data_json: str
     paused: bool
+    activity: Activity = field(default_factory=Activity)
     # By creation, so that what happens to a producer is told to its consumers in a fixed order.
     consumer_ids: dict[ConsumerId, None] = field(default_factory=dict)
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether it is a simulcast, of which one layer at a time is forwarded."""
+        return self.kind is Kind.VIDEO and len(self.encodings) > 1
 
     def view(self) -> ProducerView:
         return ProducerView(self.producer_id, self.kind, self.paused, self.app_data_json)
@@ -63,6 +70,8 @@ class Consumer:
     producer_id: ProducerId
     transport_id: TransportId
     paused: bool
+    # None: the producer has no layers.
+    selection: Selection | None = None
 
 
 @dataclass(slots=True)

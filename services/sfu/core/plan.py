@@ -15,9 +15,6 @@ from services.sfu.core.port import (
 from services.sfu.core.rtp import CodecParameters, RtpCapabilities, RtpParameters
 from services.sfu.core.rtp_check import is_rtx, number
 
-# The lowest layer of a simulcast is the only one that a publisher never switches off.
-LOWEST_LAYER = 0
-
 
 def plan_producer(
     parameters: RtpParameters,
@@ -68,6 +65,7 @@ def plan_consumer(
     transport_id: TransportId,
     kind: Kind,
     cname: str,
+    layer: int,
     paused: bool,
 ) -> ConsumerSpec:
     """How the engine is to send to a consumer with these parameters."""
@@ -92,7 +90,7 @@ def plan_consumer(
         ),
         extension_ids=get_extension_ids(parameters.header_extensions),
         cname=cname,
-        layer=LOWEST_LAYER,
+        layer=layer,
         paused=paused,
     )
 

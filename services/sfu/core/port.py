@@ -174,6 +174,8 @@ class ConsumerStats:
     key_frame_requests_sent: int
     waiting_for_key_frame: bool
     round_trip_ms: int | None
+    # The encoding that is forwarded or was last; before that, the one waited for.
+    layer: int = 0
 
 
 class Media(Protocol):
@@ -205,6 +207,12 @@ class Media(Protocol):
     def resume_consumer(self, consumer_id: ConsumerId) -> None: ...
     def remove_consumer(self, consumer_id: ConsumerId) -> None: ...
 
+    def set_consumer_layer(self, consumer_id: ConsumerId, layer: int) -> None:
+        """Forward another encoding from its next key frame on; until then the one before."""
+
+    def request_key_frame(self, consumer_id: ConsumerId) -> None:
+        """Ask the publisher for a key frame of what this consumer gets. Requests are merged."""
+
     async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats: ...
     def transport_state(self, transport_id: TransportId) -> TransportState: ...
     def counters(self) -> Mapping[str, int]: ...
@@ -225,4 +233,16 @@ class MediaListener(Protocol):
 
         `reason` is UPPER_SNAKE: DTLS_FAILED, FINGERPRINT_MISMATCH, DTLS_TIMEOUT, DTLS_CLOSED,
         ENGINE_FAULT.
+        """
+
+    def encoding_changed(self, producer_id: ProducerId, layer: int, active: bool) -> None:
+        """An encoding of a video producer, by its index, is sent from now on, or has gone quiet.
+
+        None is until the first word.
+        """
+
+    def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
+        """A video consumer is forwarded this encoding from now on.
+
+        Told at the first start, and when one starts that is not the last one told.
         """

@@ -66,7 +66,8 @@ class Room:
     One room on one worker, for one epoch.
 
     The caller owns the clock and the media side: after each operation, refused ones included, it
-    performs `take_effects()` in order, and it asks `expired` at `deadline_ms`.
+    performs `take_effects()` in order, and at `deadline_ms` it asks `expired` and
+    `router.held_back`.
     """
 
     def __init__(
@@ -138,15 +139,10 @@ class Room:
         self.roster.do(EndSession(session.session_id, reason))
 
     def deadline_ms(self) -> int | None:
-        """When `expired` is to be asked next; None while nobody is lost."""
-        return min(
-            (
-                session.lost_until_ms
-                for session in self.roster.sessions.values()
-                if session.lost_until_ms is not None
-            ),
-            default=None,
-        )
+        """When `expired` and `router.held_back` are to be asked next; None while nothing waits."""
+        lost_until_ms = [session.lost_until_ms for session in self.roster.sessions.values()]
+        due_ms = [ms for ms in (*lost_until_ms, self.router.deadline_ms()) if ms is not None]
+        return min(due_ms, default=None)
 
     def expired(self, now_ms: int) -> list[Session]:
         """The sessions whose grace time is over: they are to `leave` as TIMED_OUT."""

@@ -1,7 +1,7 @@
 """Who is in a room, and who of them is told what."""
 
 from services.common.ids import PeerId, SessionId
-from services.sfu.core.effect import Effect, TellOperator, TellSession
+from services.sfu.core.effect import Effect, TellLatest, TellOperator, TellSession
 from services.sfu.core.event import Event, ParticipantView
 from services.sfu.core.peer import Session
 from services.sfu.core.visibility import Visibility, may_see
@@ -63,6 +63,11 @@ class Roster:
     def tell(self, session: Session, event: Event) -> None:
         """A fact that concerns one session alone."""
         self._append(session, event)
+        self.do(TellOperator(session.session_id, event))
+
+    def tell_latest(self, session: Session, event: Event) -> None:
+        """A fact that concerns one session alone and is over with the next one: it is not kept."""
+        self.do(TellLatest(session.session_id, event))
         self.do(TellOperator(session.session_id, event))
 
     def tell_viewers(self, target: Session, event: Event) -> None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from services.common.errors import Code, Refusal
 from services.common.ids import ConsumerId, ProducerId, TransportId
 from services.sfu.core import effect, event
+from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.limit import MAX_PRODUCERS_PER_CONSUME, MAX_TRANSPORTS_PER_SESSION
 from services.sfu.core.peer import Consumer, Producer, Session, Transport
-from services.sfu.core.port import Direction
+from services.sfu.core.port import Direction, Kind
 from services.sfu.core.publication import ProduceRequest, publish
 from services.sfu.core.roster import Roster
 from services.sfu.core.rtp import RtpCapabilities, RtpParameters
@@ -119,6 +120,7 @@ class Router:
         self._roster.tell_viewers(session, event.ProducerPaused(producer_id))
         for consumer in self._consumers_of(producer):
             self._roster.tell(self._owner(consumer), event.ConsumerPaused(consumer.consumer_id))
+            self._follow(consumer, producer)
 
     def resume_producer(self, session: Session, producer_id: ProducerId) -> None:
         """The opposite of pause_producer."""
@@ -130,6 +132,7 @@ class Router:
         self._roster.tell_viewers(session, event.ProducerResumed(producer_id))
         for consumer in self._consumers_of(producer):
             self._roster.tell(self._owner(consumer), event.ConsumerResumed(consumer.consumer_id))
+            self._follow(consumer, producer)
 
     def close_producer(self, session: Session, producer_id: ProducerId) -> None:
         """End a stream and its consumers."""
@@ -143,8 +146,9 @@ class Router:
         capabilities: RtpCapabilities | None,
         *,
         paused: bool,
+        preferred: PreferredLayers = HIGHEST,
     ) -> tuple[MadeConsumer | Refusal, ...]:
-        """Subscribe to producers, each with its own result.
+        """Subscribe to producers, each with its own result. Only simulcasts heed `preferred`.
 
         Raises Refusal where the request as a whole cannot be: FORBIDDEN, INVALID_MESSAGE, or
         CONSUME_ERROR for the transport and the capabilities.
@@ -157,6 +161,7 @@ class Router:
                 "BAD_PRODUCER_IDS",
                 f"1 to {MAX_PRODUCERS_PER_CONSUME} producers, each once, can be consumed at once.",
             )
+        preferred.check()
         if capabilities is not None:
             try:
                 check_capabilities(capabilities)
@@ -169,7 +174,9 @@ class Router:
         results: list[MadeConsumer | Refusal] = []
         for producer_id in producer_ids:
             try:
-                results.append(self._consume(session, transport, producer_id, wanted, paused))
+                results.append(
+                    self._consume(session, transport, producer_id, wanted, preferred, paused=paused)
+                )
             except Refusal as refusal:
                 results.append(refusal)
         return tuple(results)
@@ -180,6 +187,7 @@ class Router:
         if not consumer.paused:
             consumer.paused = True
             self._roster.do(effect.PauseConsumer(consumer_id))
+            self._follow(consumer, self.producers[consumer.producer_id])
 
     def resume_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
         """The opposite of pause_consumer."""
@@ -187,10 +195,71 @@ class Router:
         if consumer.paused:
             consumer.paused = False
             self._roster.do(effect.ResumeConsumer(consumer_id))
+            self._follow(consumer, self.producers[consumer.producer_id])
 
     def close_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
         """End a subscription."""
         self._close_consumer(_own_consumer(session, consumer_id), tell=False)
+
+    def set_layers(
+        self, session: Session, consumer_id: ConsumerId, preferred: PreferredLayers
+    ) -> PreferredLayers | None:
+        """Wish for a layer. Returns the wish as it counts, None where there are no layers.
+
+        Raises Refusal: INVALID_MESSAGE (BAD_LAYER), CONSUME_ERROR (CONSUMER_NOT_FOUND).
+        """
+        preferred.check()
+        consumer = _own_consumer(session, consumer_id)
+        if consumer.selection is None:
+            return None
+        consumer.selection.prefer(preferred)
+        self._follow(consumer, self.producers[consumer.producer_id])
+        return consumer.selection.preferred
+
+    def request_key_frame(self, session: Session, consumer_id: ConsumerId) -> None:
+        """Ask the publisher for a key frame; nothing for what is paused, or is no video."""
+        consumer = _own_consumer(session, consumer_id)
+        producer = self.producers[consumer.producer_id]
+        if producer.kind is Kind.VIDEO and not (consumer.paused or producer.paused):
+            self._roster.do(effect.RequestKeyFrame(consumer_id))
+
+    def encoding_changed(
+        self, producer_id: ProducerId, layer: int, now_ms: int, *, active: bool
+    ) -> None:
+        """A layer is sent now, or has gone quiet; unknown ids are ones closed meanwhile."""
+        producer = self.producers.get(producer_id)
+        if producer is None or not producer.has_layers:
+            return
+        if active:
+            producer.activity.begin(layer, now_ms)
+        else:
+            producer.activity.end(layer)
+        self._follow_all(producer)
+
+    def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
+        """The media side forwards another layer; unknown ids are ones closed meanwhile."""
+        consumer = self.consumers.get(consumer_id)
+        if consumer is None or consumer.selection is None:
+            return
+        producer = self.producers[consumer.producer_id]
+        if consumer.selection.started(layer, is_flowing=_is_flowing(consumer, producer)):
+            self._tell_layer(consumer, consumer.selection.told)
+
+    def deadline_ms(self) -> int | None:
+        """When the next layer that is held back may be taken; None while none is."""
+        deadlines = (producer.activity.deadline_ms() for producer in self.producers.values())
+        return min((ms for ms in deadlines if ms is not None), default=None)
+
+    def held_back(self, now_ms: int) -> list[Producer]:
+        """The producers with layers that have been held back for long enough."""
+        deadlines = [(p, p.activity.deadline_ms()) for p in self.producers.values()]
+        return [producer for producer, ms in deadlines if ms is not None and ms <= now_ms]
+
+    def release_layers(self, producer_id: ProducerId, now_ms: int) -> None:
+        """Take those layers."""
+        producer = self.producers[producer_id]
+        producer.activity.release(now_ms)
+        self._follow_all(producer)
 
     def drop(self, session: Session) -> None:
         """Close everything of a session that is ending; it is not told of its own."""
@@ -220,17 +289,37 @@ class Router:
         transport: Transport,
         producer_id: ProducerId,
         capabilities: RtpCapabilities,
+        preferred: PreferredLayers,
+        *,
         paused: bool,
     ) -> MadeConsumer:
         producer = self._visible_producer(session, producer_id)
         consumer, spec, parameters = subscribe(
-            session, transport, producer, capabilities, self._ssrcs, paused=paused
+            session, transport, producer, capabilities, self._ssrcs, preferred, paused=paused
         )
         session.consumers[consumer.consumer_id] = consumer
         self.consumers[consumer.consumer_id] = consumer
         producer.consumer_ids[consumer.consumer_id] = None
         self._roster.do(effect.AddConsumer(spec))
         return MadeConsumer(consumer, producer, parameters)
+
+    def _follow_all(self, producer: Producer) -> None:
+        for consumer in self._consumers_of(producer):
+            self._follow(consumer, producer)
+
+    def _follow(self, consumer: Consumer, producer: Producer) -> None:
+        """Aim a consumer at the layer that it should get, and tell its client what it gets."""
+        selection = consumer.selection
+        if selection is None:
+            return
+        if selection.aim(producer.activity.usable):
+            self._roster.do(effect.SetConsumerLayer(consumer.consumer_id, selection.target))
+        if selection.settle(is_flowing=_is_flowing(consumer, producer)):
+            self._tell_layer(consumer, selection.told)
+
+    def _tell_layer(self, consumer: Consumer, layer: int | None) -> None:
+        told = event.ConsumerLayers(consumer.consumer_id, layer)
+        self._roster.tell_latest(self._owner(consumer), told)
 
     def _visible_producer(self, session: Session, producer_id: ProducerId) -> Producer:
         producer = self.producers.get(producer_id)
@@ -277,6 +366,11 @@ class Router:
 
     def _owner(self, consumer: Consumer) -> Session:
         return self._roster.sessions[consumer.session_id]
+
+
+def _is_flowing(consumer: Consumer, producer: Producer) -> bool:
+    """Whether anything of a simulcast could be forwarded."""
+    return bool(producer.activity.sent) and not (consumer.paused or producer.paused)
 
 
 def _own_producer(session: Session, producer_id: ProducerId) -> Producer:

@@ -2,6 +2,7 @@
 
 from services.common.errors import Code, Refusal
 from services.common.ids import ConsumerId
+from services.sfu.core.layer import PreferredLayers, Selection
 from services.sfu.core.limit import MAX_CONSUMERS_OF_ONE_PRODUCER, MAX_CONSUMERS_PER_SESSION
 from services.sfu.core.ortc import UnsupportedCodec, get_consumer_parameters
 from services.sfu.core.peer import Consumer, Producer, Session, Transport
@@ -23,6 +24,7 @@ def subscribe(
     producer: Producer,
     capabilities: RtpCapabilities,
     ssrcs: SsrcPool,
+    preferred: PreferredLayers,
     *,
     paused: bool,
 ) -> tuple[Consumer, ConsumerSpec, RtpParameters]:
@@ -50,6 +52,9 @@ def subscribe(
     transport.next_mid += 1
     session.numbering.consumer += 1
     consumer_id = ConsumerId(f"{session.peer_id}.c{session.numbering.consumer}")
+    selection = None
+    if producer.has_layers:
+        selection = Selection(preferred, len(producer.encodings), producer.activity.usable)
     spec = plan_consumer(
         parameters,
         codecs,
@@ -58,6 +63,7 @@ def subscribe(
         transport_id=transport.transport_id,
         kind=producer.kind,
         cname=producer.peer_id,
+        layer=selection.target if selection else 0,
         paused=paused,
     )
     consumer = Consumer(
@@ -66,6 +72,7 @@ def subscribe(
         producer_id=producer.producer_id,
         transport_id=transport.transport_id,
         paused=paused,
+        selection=selection,
     )
     return consumer, spec, parameters
 

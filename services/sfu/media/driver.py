@@ -33,12 +33,15 @@ _NOT_OF_TRANSPORTS = ("consumer_stats", "encoding", "consumer_layer")
 
 
 class EventSink(Protocol):
-    """Whom the driver tells. An exception in one of these costs the transport that it was about."""
+    """Whom the driver tells. An exception in one of these costs the transport that it was about,
+    if it was about one."""
 
     def dtls_received(self, transport_id: TransportId, datagram: bytes) -> None: ...
     def ice_connected(self, transport_id: TransportId, remote: str) -> None: ...
     def ice_disconnected(self, transport_id: TransportId) -> None: ...
     def engine_failed(self, transport_id: TransportId) -> None: ...
+    def encoding_changed(self, producer_id: ProducerId, layer: int, active: bool) -> None: ...
+    def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None: ...
 
 
 class Driver:
@@ -172,6 +175,12 @@ class Driver:
         if handle is not None:
             self._engine.remove_consumer(handle)
 
+    def set_consumer_layer(self, consumer_id: ConsumerId, layer: int) -> None:
+        self._engine.set_consumer_layer(self._ledger.consumers.handle(consumer_id), layer)
+
+    def request_key_frame(self, consumer_id: ConsumerId) -> None:
+        self._engine.request_key_frame(self._ledger.consumers.handle(consumer_id))
+
     async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats:
         """Raises KeyError for an unknown id, Refusal NOT_FOUND when it ends meanwhile, and
         Refusal UNAVAILABLE when the engine does not answer in time."""
@@ -207,12 +216,8 @@ class Driver:
                 self._fail(event)
 
     def _dispatch(self, event: "Event") -> None:
-        if event[0] == "consumer_stats":
-            future = self._pending_stats.get(event[1])
-            if future is not None and not future.done():
-                future.set_result(cast("dict[str, int] | None", event[2]))
-            return
         if event[0] in _NOT_OF_TRANSPORTS:
+            self._dispatch_other(event)
             return
         transport_id = self._ledger.transports.key(event[1])
         if transport_id is None:
@@ -229,6 +234,22 @@ class Driver:
                 self._sink.engine_failed(transport_id)
             case _:
                 log.error("sfu.media.event_unknown", event_name=event[0])
+
+    def _dispatch_other(self, event: "Event") -> None:
+        match event:
+            case ("consumer_stats", token, stats):
+                future = self._pending_stats.get(token)
+                if future is not None and not future.done():
+                    future.set_result(cast("dict[str, int] | None", stats))
+            # Events may cross the removal of what they are about.
+            case ("encoding", handle, int(layer), str(state)):
+                producer_id = self._ledger.producers.key(handle)
+                if producer_id is not None:
+                    self._sink.encoding_changed(producer_id, layer, state == "active")
+            case ("consumer_layer", handle, int(layer)):
+                consumer_id = self._ledger.consumers.key(handle)
+                if consumer_id is not None:
+                    self._sink.consumer_layer_changed(consumer_id, layer)
 
     def _fail(self, event: "Event") -> None:
         transport_id = None
@@ -251,4 +272,5 @@ def _consumer_stats(stats: Mapping[str, int]) -> ConsumerStats:
         key_frame_requests_sent=stats["key_frame_requests_sent"],
         waiting_for_key_frame=bool(stats["waiting_for_key_frame"]),
         round_trip_ms=stats.get("round_trip_ms"),
+        layer=stats.get("layer", stats["target_layer"]),
     )

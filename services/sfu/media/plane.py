@@ -158,6 +158,12 @@ class MediaPlane:
     def remove_consumer(self, consumer_id: ConsumerId) -> None:
         self._driver.remove_consumer(consumer_id)
 
+    def set_consumer_layer(self, consumer_id: ConsumerId, layer: int) -> None:
+        self._driver.set_consumer_layer(consumer_id, layer)
+
+    def request_key_frame(self, consumer_id: ConsumerId) -> None:
+        self._driver.request_key_frame(consumer_id)
+
     async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats:
         return await self._driver.consumer_stats(consumer_id)
 
@@ -192,6 +198,12 @@ class MediaPlane:
 
     def engine_failed(self, transport_id: TransportId) -> None:
         self._fail(transport_id, "ENGINE_FAULT")
+
+    def encoding_changed(self, producer_id: ProducerId, layer: int, active: bool) -> None:
+        self._listener.encoding_changed(producer_id, layer, active)
+
+    def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
+        self._listener.consumer_layer_changed(consumer_id, layer)
 
     def _changed(self, transport_id: TransportId, state: TransportState) -> None:
         log.info("sfu.media.transport_changed", transport_id=transport_id, state=state.value)

@@ -51,12 +51,20 @@ class Ear:
     def __init__(self) -> None:
         self.states: list[tuple[TransportId, TransportState]] = []
         self.failures: list[tuple[TransportId, str]] = []
+        self.encodings: list[tuple[ProducerId, int, bool]] = []
+        self.layers: list[tuple[ConsumerId, int]] = []
 
     def transport_changed(self, transport_id: TransportId, state: TransportState) -> None:
         self.states.append((transport_id, state))
 
     def transport_failed(self, transport_id: TransportId, reason: str) -> None:
         self.failures.append((transport_id, reason))
+
+    def encoding_changed(self, producer_id: ProducerId, layer: int, active: bool) -> None:
+        self.encodings.append((producer_id, layer, active))
+
+    def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
+        self.layers.append((consumer_id, layer))
 
 
 @dataclass(frozen=True)

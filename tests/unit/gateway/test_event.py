@@ -1,3 +1,5 @@
+import pytest
+
 from services.common.ids import Epoch
 from services.gateway.core.order import Event, Position
 from services.gateway.upstream.event import PAYLOAD, event_from_pb, unknown_fields
@@ -53,6 +55,21 @@ def test_latest_only_event_has_no_position() -> None:
 
     assert event is not None
     assert event.position is None
+
+
+@pytest.mark.parametrize(("layer", "said"), [(2, {"spatialLayer": 2}), (None, {})])
+def test_layer_of_a_consumer_is_absent_while_nothing_is_forwarded(
+    layer: int | None, said: dict[str, int]
+) -> None:
+    layers = event_pb2.ConsumerLayers(consumer_id="p-1.c1", spatial_layer=layer)
+    event = event_from_pb(event_pb2.SessionEvent(session_id="s", consumer_layers=layers))
+
+    assert event is not None
+    assert event.payload is not None
+    assert event.position is None
+    message = event.payload
+    assert message.type == "consumer:layers"
+    assert message.model_dump(by_alias=True, exclude_none=True) == {"consumerId": "p-1.c1", **said}
 
 
 def test_event_of_a_newer_worker_keeps_its_place_and_says_nothing() -> None:

@@ -163,9 +163,7 @@ def test_opaque_object_is_bounded_in_depth_and_size() -> None:
         ("room:lock", None),
         ("room:unlock", None),
         ("transport:restart-ice", None),
-        ("consumer:set-layers", {"consumerId": "c", "spatialLayer": 1}),
         ("consumer:set-priority", {"consumerId": "c", "priority": 3}),
-        ("consumer:request-keyframe", {"consumerId": "c"}),
         ("data:produce", {"transportId": "t"}),
         ("data:consume", {}),
         ("data:close", {}),
@@ -183,6 +181,30 @@ def test_opaque_object_is_bounded_in_depth_and_size() -> None:
 )
 def test_every_other_request_of_the_protocol_is_known(kind: str, payload: Any) -> None:
     assert isinstance(parse(frame(kind, payload)), NotBuilt)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        {},
+        {"spatialLayer": -1},
+        {"spatialLayer": 8},
+        {"spatialLayer": 1.0},
+        {"spatialLayer": "1"},
+        {"spatialLayer": True},
+        {"spatialLayer": None},
+        {"spatialLayer": 2**63},
+        {"spatialLayer": 0, "temporalLayer": -1},
+        {"spatialLayer": 0, "temporalLayer": 8},
+    ],
+)
+def test_layers_that_no_producer_can_have_are_refused_wherever_they_are_named(
+    layers: dict[str, Any],
+) -> None:
+    refused = rejection(frame("consumer:set-layers", {"consumerId": "c", **layers}))
+    assert refused.refusal.reason == "BAD_FIELD"
+    refused = rejection(frame("consume", {"producerId": "p", "preferredLayers": layers}))
+    assert refused.refusal.reason == "BAD_FIELD"
 
 
 json_values = st.recursive(

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.ids import Epoch
-from services.gateway.core.message.media import ProducerPaused
+from services.gateway.core.message.media import ConsumerLayers, ProducerPaused
 from services.gateway.core.order import Event, EventOrder, LogBroken, Position
 
 EPOCH = Epoch("e1")
@@ -93,6 +93,29 @@ def test_latest_only_events_have_no_place_in_the_log() -> None:
         order.arrived(event(seq))
 
     assert seqs(order.release()) == [1, None, 2]
+
+
+def layers(consumer_id: str, layer: int) -> Event:
+    return Event(ConsumerLayers(consumer_id=consumer_id, spatial_layer=layer), None)
+
+
+def test_latest_only_event_replaces_the_one_before_about_the_same_thing() -> None:
+    order = started()
+    older, other, newer = layers("a", 0), layers("b", 1), layers("a", 2)
+    for each in (older, other, event(1), newer):
+        order.arrived(each)
+
+    assert order.held == 3
+    assert order.release() == [other, event(1), newer]
+
+
+def test_latest_only_event_comes_after_the_reply_that_is_due() -> None:
+    order = started()
+    for each in (layers("a", 0), event(1), event(2)):
+        order.arrived(each)
+
+    assert order.release(upto=1) == [event(1)]
+    assert order.release() == [layers("a", 0), event(2)]
 
 
 @given(st.lists(st.integers(min_value=1, max_value=6), max_size=20))

@@ -17,7 +17,6 @@ from services.gateway.core.message.room import NoPayload
 
 Sdp = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
 Reason = Annotated[str, StringConstraints(max_length=256)]
-Layer = Annotated[int, Field(ge=0, le=7)]
 
 
 class AuthRefreshPayload(WireModel):
@@ -43,16 +42,6 @@ class TransportRestartIce(Request):
     payload: RestartIcePayload = RestartIcePayload()
 
 
-class SetLayersPayload(ConsumerName):
-    spatial_layer: Layer
-    temporal_layer: Layer | None = None
-
-
-class ConsumerSetLayers(Request):
-    type: Literal["consumer:set-layers"]
-    payload: SetLayersPayload
-
-
 class SetPriorityPayload(ConsumerName):
     priority: Annotated[int, Field(ge=1, le=255)]
 
@@ -60,11 +49,6 @@ class SetPriorityPayload(ConsumerName):
 class ConsumerSetPriority(Request):
     type: Literal["consumer:set-priority"]
     payload: SetPriorityPayload
-
-
-class ConsumerRequestKeyFrame(Request):
-    type: Literal["consumer:request-keyframe"]
-    payload: ConsumerName
 
 
 class Data(Request):
@@ -159,9 +143,7 @@ NotBuilt = (
     AuthRefresh
     | RoomLock
     | TransportRestartIce
-    | ConsumerSetLayers
     | ConsumerSetPriority
-    | ConsumerRequestKeyFrame
     | Data
     | SdpOffer
     | SdpAnswer

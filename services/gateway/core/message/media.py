@@ -16,6 +16,16 @@ from services.gateway.core.message.field import (
 )
 from services.gateway.core.message.rtp import RtpCapabilities, RtpParameters
 
+# The highest that a wish can name; producers have fewer.
+Layer = Annotated[int, Field(ge=0, le=7)]
+
+
+class Layers(WireModel):
+    """Layers of a simulcast; 0 is the lowest."""
+
+    spatial_layer: Layer
+    temporal_layer: Layer | None = None
+
 
 class ProducePayload(WireModel):
     kind: MediaKind
@@ -40,6 +50,7 @@ class ConsumePayload(WireModel):
     transport_id: Identifier | None = None
     rtp_capabilities: RtpCapabilities | None = None
     paused: bool = False
+    preferred_layers: Layers | None = None
 
     @model_validator(mode="after")
     def _names_one_or_several(self) -> Self:
@@ -93,6 +104,20 @@ class ConsumerResume(Request):
 
 class ConsumerClose(Request):
     type: Literal["consumer:close"]
+    payload: ConsumerName
+
+
+class SetLayersPayload(ConsumerName, Layers):
+    pass
+
+
+class ConsumerSetLayers(Request):
+    type: Literal["consumer:set-layers"]
+    payload: SetLayersPayload
+
+
+class ConsumerRequestKeyFrame(Request):
+    type: Literal["consumer:request-keyframe"]
     payload: ConsumerName
 
 
@@ -172,3 +197,29 @@ class ConsumerResumed(Payload):
 class ConsumerClosed(Payload):
     type: ClassVar[str] = "consumer:closed"
     consumer_id: str
+
+
+class ConsumerLayersSet(Payload):
+    """The layers as they count from now on; absent for a consumer that has none."""
+
+    type: ClassVar[str] = "consumer:layers-set"
+    consumer_id: str
+    spatial_layer: int | None = None
+    temporal_layer: int | None = None
+
+
+class ConsumerKeyFrameRequested(Payload):
+    type: ClassVar[str] = "consumer:keyframe-requested"
+    consumer_id: str
+
+
+class ConsumerLayers(Payload):
+    """Latest-only. The layer that is forwarded from now on; absent: nothing is."""
+
+    type: ClassVar[str] = "consumer:layers"
+    consumer_id: str
+    spatial_layer: int | None = None
+
+    @property
+    def latest_of(self) -> str:
+        return self.consumer_id

@@ -14,7 +14,9 @@ from services.gateway.core.message.media import (
     Consume,
     ConsumerClose,
     ConsumerPause,
+    ConsumerRequestKeyFrame,
     ConsumerResume,
+    ConsumerSetLayers,
     Produce,
     ProducerClose,
     ProducerPause,
@@ -41,6 +43,8 @@ WorkerRequest = (
     | ConsumerPause
     | ConsumerResume
     | ConsumerClose
+    | ConsumerSetLayers
+    | ConsumerRequestKeyFrame
 )
 
 AnyRequest = AuthRequest | RoomJoin | Ping | WorkerRequest | NotBuilt

@@ -74,7 +74,11 @@ def test_consumer_of_chromiums_simulcast_is_what_chromium_accepted() -> None:
         rtx_ssrc=1556388040,
         cname="proto",
     )
-    assert written == replace(parameters("consumer_video"), msid=sent.msid)
+    accepted = parameters("consumer_video")
+    (encoding,) = accepted.encodings
+    # For the client's eyes: no browser is told of it.
+    encoding = replace(encoding, scalability_mode="L3T3")
+    assert written == replace(accepted, msid=sent.msid, encodings=(encoding,))
     assert [(c.producer_payload_type, c.rtx_payload_type) for c in codecs] == [(96, 102)]
 
 
@@ -103,7 +107,7 @@ def test_consumer_without_rtx_gets_neither_codec_nor_ssrc_of_it() -> None:
         cname="c",
     )
     assert [codec.mime_type for codec in written.codecs] == ["video/VP8"]
-    assert written.encodings == (EncodingParameters(ssrc=7),)
+    assert written.encodings == (EncodingParameters(ssrc=7, scalability_mode="L3T3"),)
     assert codecs[0].rtx_payload_type is None
 
 

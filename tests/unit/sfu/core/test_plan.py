@@ -93,7 +93,7 @@ def test_kind_alone_is_received_by_whatever_comes_first() -> None:
     assert planned.mid is None
 
 
-def test_consumer_is_sent_the_lowest_layer_with_the_routers_types_and_ids() -> None:
+def test_consumer_is_sent_a_layer_with_the_routers_types_and_ids() -> None:
     written, codecs = get_consumer_parameters(
         consumable(Kind.VIDEO, parameters("firefox_video_simulcast")),
         CHROMIUM,
@@ -110,6 +110,7 @@ def test_consumer_is_sent_the_lowest_layer_with_the_routers_types_and_ids() -> N
         transport_id=TransportId("b.t1"),
         kind=Kind.VIDEO,
         cname="cam",
+        layer=2,
         paused=True,
     )
     assert planned.codecs == (OutboundCodec(120, 101, 102),)
@@ -121,5 +122,5 @@ def test_consumer_is_sent_the_lowest_layer_with_the_routers_types_and_ids() -> N
         Extension.ORIENTATION: 11,
         Extension.TOFFSET: 12,
     }
-    assert planned.layer == 0
+    assert planned.layer == 2
     assert planned.paused

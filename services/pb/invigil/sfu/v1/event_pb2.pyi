@@ -277,11 +277,39 @@ class TransportClosed(_message.Message):
 Global___TransportClosed: _TypeAlias = TransportClosed  # noqa: Y015
 
 @_typing.final
+class ConsumerLayers(_message.Message):
+    """Which layer of a simulcast this session's consumer gets from now on. Latest-only."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSUMER_ID_FIELD_NUMBER: _builtins.int
+    SPATIAL_LAYER_FIELD_NUMBER: _builtins.int
+    consumer_id: _builtins.str
+    spatial_layer: _builtins.int
+    """Absent: nothing is forwarded, because either side is paused or the publisher sends no layer."""
+    def __init__(
+        self,
+        *,
+        consumer_id: _builtins.str = ...,
+        spatial_layer: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_spatial_layer", b"_spatial_layer", "spatial_layer", b"spatial_layer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_spatial_layer", b"_spatial_layer", "consumer_id", b"consumer_id", "spatial_layer", b"spatial_layer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__spatial_layer: _TypeAlias = _typing.Literal["spatial_layer"]  # noqa: Y015
+    _WhichOneofArgType__spatial_layer: _TypeAlias = _typing.Literal["_spatial_layer", b"_spatial_layer"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__spatial_layer) -> _WhichOneofReturnType__spatial_layer | None: ...
+
+Global___ConsumerLayers: _TypeAlias = ConsumerLayers  # noqa: Y015
+
+@_typing.final
 class SessionEvent(_message.Message):
     """One event for one session.
 
     State events carry a seq: per session, from 1, without gaps within an epoch. They are kept in a
-    bounded log for replay. An event with seq 0 is latest-only: a newer one of its kind replaces it.
+    bounded log for replay. An event with seq 0 is latest-only: it is not kept, and a newer one of its kind
+    about the same thing replaces it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -301,6 +329,7 @@ class SessionEvent(_message.Message):
     CONSUMER_RESUMED_FIELD_NUMBER: _builtins.int
     CONSUMER_CLOSED_FIELD_NUMBER: _builtins.int
     TRANSPORT_CLOSED_FIELD_NUMBER: _builtins.int
+    CONSUMER_LAYERS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     epoch: _builtins.str
     """Names one life of the room on one worker; seq starts again at 1 in a new one."""
@@ -329,6 +358,8 @@ class SessionEvent(_message.Message):
     def consumer_closed(self) -> Global___ConsumerClosed: ...
     @_builtins.property
     def transport_closed(self) -> Global___TransportClosed: ...
+    @_builtins.property
+    def consumer_layers(self) -> Global___ConsumerLayers: ...
     def __init__(
         self,
         *,
@@ -347,12 +378,13 @@ class SessionEvent(_message.Message):
         consumer_resumed: Global___ConsumerResumed | None = ...,
         consumer_closed: Global___ConsumerClosed | None = ...,
         transport_closed: Global___TransportClosed | None = ...,
+        consumer_layers: Global___ConsumerLayers | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "transport_closed", b"transport_closed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

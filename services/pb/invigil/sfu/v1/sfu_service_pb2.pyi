@@ -1029,6 +1029,7 @@ class ConsumeRequest(_message.Message):
     TRANSPORT_ID_FIELD_NUMBER: _builtins.int
     RTP_CAPABILITIES_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
+    PREFERRED_LAYERS_FIELD_NUMBER: _builtins.int
     transport_id: _builtins.str
     """Empty where the session has just one receive transport."""
     paused: _builtins.bool
@@ -1042,6 +1043,10 @@ class ConsumeRequest(_message.Message):
     def rtp_capabilities(self) -> _rtp_pb2.RtpCapabilities:
         """Absent: those of the join; those absent too: the router's."""
 
+    @_builtins.property
+    def preferred_layers(self) -> Global___PreferredLayers:
+        """For each of the consumers that has layers. Absent: the highest."""
+
     def __init__(
         self,
         *,
@@ -1050,16 +1055,46 @@ class ConsumeRequest(_message.Message):
         transport_id: _builtins.str = ...,
         rtp_capabilities: _rtp_pb2.RtpCapabilities | None = ...,
         paused: _builtins.bool = ...,
+        preferred_layers: Global___PreferredLayers | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_rtp_capabilities", b"_rtp_capabilities", "call", b"call", "rtp_capabilities", b"rtp_capabilities"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rtp_capabilities", b"_rtp_capabilities", "call", b"call", "preferred_layers", b"preferred_layers", "rtp_capabilities", b"rtp_capabilities"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rtp_capabilities", b"_rtp_capabilities", "call", b"call", "paused", b"paused", "producer_ids", b"producer_ids", "rtp_capabilities", b"rtp_capabilities", "transport_id", b"transport_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rtp_capabilities", b"_rtp_capabilities", "call", b"call", "paused", b"paused", "preferred_layers", b"preferred_layers", "producer_ids", b"producer_ids", "rtp_capabilities", b"rtp_capabilities", "transport_id", b"transport_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__rtp_capabilities: _TypeAlias = _typing.Literal["rtp_capabilities"]  # noqa: Y015
     _WhichOneofArgType__rtp_capabilities: _TypeAlias = _typing.Literal["_rtp_capabilities", b"_rtp_capabilities"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__rtp_capabilities) -> _WhichOneofReturnType__rtp_capabilities | None: ...
 
 Global___ConsumeRequest: _TypeAlias = ConsumeRequest  # noqa: Y015
+
+@_typing.final
+class PreferredLayers(_message.Message):
+    """Which layer of a simulcast a consumer wishes for. 0 is the lowest; one above the producer's highest
+    means the highest; above 7 it is refused with BAD_LAYER.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPATIAL_LAYER_FIELD_NUMBER: _builtins.int
+    TEMPORAL_LAYER_FIELD_NUMBER: _builtins.int
+    spatial_layer: _builtins.int
+    temporal_layer: _builtins.int
+    """Kept; temporal layers are not dropped yet. Absent: the highest."""
+    def __init__(
+        self,
+        *,
+        spatial_layer: _builtins.int = ...,
+        temporal_layer: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_temporal_layer", b"_temporal_layer", "temporal_layer", b"temporal_layer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temporal_layer", b"_temporal_layer", "spatial_layer", b"spatial_layer", "temporal_layer", b"temporal_layer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__temporal_layer: _TypeAlias = _typing.Literal["temporal_layer"]  # noqa: Y015
+    _WhichOneofArgType__temporal_layer: _TypeAlias = _typing.Literal["_temporal_layer", b"_temporal_layer"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__temporal_layer) -> _WhichOneofReturnType__temporal_layer | None: ...
+
+Global___PreferredLayers: _TypeAlias = PreferredLayers  # noqa: Y015
 
 @_typing.final
 class Consumer(_message.Message):
@@ -1317,3 +1352,101 @@ class CloseConsumerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CloseConsumerResponse: _TypeAlias = CloseConsumerResponse  # noqa: Y015
+
+@_typing.final
+class SetConsumerLayersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    CONSUMER_ID_FIELD_NUMBER: _builtins.int
+    PREFERRED_LAYERS_FIELD_NUMBER: _builtins.int
+    consumer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    @_builtins.property
+    def preferred_layers(self) -> Global___PreferredLayers:
+        """Absent: the highest."""
+
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        consumer_id: _builtins.str = ...,
+        preferred_layers: Global___PreferredLayers | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "preferred_layers", b"preferred_layers"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "consumer_id", b"consumer_id", "preferred_layers", b"preferred_layers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetConsumerLayersRequest: _TypeAlias = SetConsumerLayersRequest  # noqa: Y015
+
+@_typing.final
+class SetConsumerLayersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    PREFERRED_LAYERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    @_builtins.property
+    def preferred_layers(self) -> Global___PreferredLayers:
+        """As they count from now on, not above what the producer has. Absent for a consumer without layers."""
+
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        preferred_layers: Global___PreferredLayers | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "preferred_layers", b"preferred_layers"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "preferred_layers", b"preferred_layers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetConsumerLayersResponse: _TypeAlias = SetConsumerLayersResponse  # noqa: Y015
+
+@_typing.final
+class RequestConsumerKeyFrameRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    CONSUMER_ID_FIELD_NUMBER: _builtins.int
+    consumer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        consumer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "consumer_id", b"consumer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestConsumerKeyFrameRequest: _TypeAlias = RequestConsumerKeyFrameRequest  # noqa: Y015
+
+@_typing.final
+class RequestConsumerKeyFrameResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestConsumerKeyFrameResponse: _TypeAlias = RequestConsumerKeyFrameResponse  # noqa: Y015

@@ -115,6 +115,16 @@ class SfuServiceStub:
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.CloseConsumerRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.CloseConsumerResponse.FromString,
                 _registered_method=True)
+        self.SetConsumerLayers = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/SetConsumerLayers',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetConsumerLayersRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetConsumerLayersResponse.FromString,
+                _registered_method=True)
+        self.RequestConsumerKeyFrame = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/RequestConsumerKeyFrame',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.FromString,
+                _registered_method=True)
 
 
 class SfuServiceServicer:
@@ -236,6 +246,23 @@ class SfuServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetConsumerLayers(self, request, context):
+        """Says which layer of a simulcast a consumer wishes for. It gets the highest that the publisher sends
+        and that is not above the wish, else the lowest above; ConsumerLayers tells which. For a consumer
+        without layers it does nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestConsumerKeyFrame(self, request, context):
+        """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
+        audio, and where either side is paused, it does nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SfuServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -318,6 +345,16 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     servicer.CloseConsumer,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.CloseConsumerRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.CloseConsumerResponse.SerializeToString,
+            ),
+            'SetConsumerLayers': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetConsumerLayers,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetConsumerLayersRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetConsumerLayersResponse.SerializeToString,
+            ),
+            'RequestConsumerKeyFrame': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestConsumerKeyFrame,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -753,6 +790,60 @@ class SfuService:
             '/invigil.sfu.v1.SfuService/CloseConsumer',
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.CloseConsumerRequest.SerializeToString,
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.CloseConsumerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetConsumerLayers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/SetConsumerLayers',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetConsumerLayersRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetConsumerLayersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestConsumerKeyFrame(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/RequestConsumerKeyFrame',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,6 +77,15 @@ class SfuServiceStub:
     PauseConsumer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.PauseConsumerRequest, _sfu_service_pb2.PauseConsumerResponse]
     ResumeConsumer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ResumeConsumerRequest, _sfu_service_pb2.ResumeConsumerResponse]
     CloseConsumer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.CloseConsumerRequest, _sfu_service_pb2.CloseConsumerResponse]
+    SetConsumerLayers: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.SetConsumerLayersRequest, _sfu_service_pb2.SetConsumerLayersResponse]
+    """Says which layer of a simulcast a consumer wishes for. It gets the highest that the publisher sends
+    and that is not above the wish, else the lowest above; ConsumerLayers tells which. For a consumer
+    without layers it does nothing.
+    """
+    RequestConsumerKeyFrame: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.RequestConsumerKeyFrameRequest, _sfu_service_pb2.RequestConsumerKeyFrameResponse]
+    """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
+    audio, and where either side is paused, it does nothing.
+    """
 
 @_typing.type_check_only
 class SfuServiceAsyncStub(SfuServiceStub):
@@ -121,6 +130,15 @@ class SfuServiceAsyncStub(SfuServiceStub):
     PauseConsumer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.PauseConsumerRequest, _sfu_service_pb2.PauseConsumerResponse]  # type: ignore[assignment]
     ResumeConsumer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ResumeConsumerRequest, _sfu_service_pb2.ResumeConsumerResponse]  # type: ignore[assignment]
     CloseConsumer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.CloseConsumerRequest, _sfu_service_pb2.CloseConsumerResponse]  # type: ignore[assignment]
+    SetConsumerLayers: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.SetConsumerLayersRequest, _sfu_service_pb2.SetConsumerLayersResponse]  # type: ignore[assignment]
+    """Says which layer of a simulcast a consumer wishes for. It gets the highest that the publisher sends
+    and that is not above the wish, else the lowest above; ConsumerLayers tells which. For a consumer
+    without layers it does nothing.
+    """
+    RequestConsumerKeyFrame: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.RequestConsumerKeyFrameRequest, _sfu_service_pb2.RequestConsumerKeyFrameResponse]  # type: ignore[assignment]
+    """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
+    audio, and where either side is paused, it does nothing.
+    """
 
 class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
     """Rooms, sessions, transports, producers and consumers of one worker."""
@@ -258,5 +276,26 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sfu_service_pb2.CloseConsumerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sfu_service_pb2.CloseConsumerResponse, _abc.Awaitable[_sfu_service_pb2.CloseConsumerResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetConsumerLayers(
+        self,
+        request: _sfu_service_pb2.SetConsumerLayersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.SetConsumerLayersResponse, _abc.Awaitable[_sfu_service_pb2.SetConsumerLayersResponse]]:
+        """Says which layer of a simulcast a consumer wishes for. It gets the highest that the publisher sends
+        and that is not above the wish, else the lowest above; ConsumerLayers tells which. For a consumer
+        without layers it does nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def RequestConsumerKeyFrame(
+        self,
+        request: _sfu_service_pb2.RequestConsumerKeyFrameRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.RequestConsumerKeyFrameResponse, _abc.Awaitable[_sfu_service_pb2.RequestConsumerKeyFrameResponse]]:
+        """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
+        audio, and where either side is paused, it does nothing.
+        """
 
 def add_SfuServiceServicer_to_server(servicer: SfuServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -311,6 +311,11 @@ class ExplainConsumerResponse(_message.Message):
     NACKS_RECEIVED_FIELD_NUMBER: _builtins.int
     KEY_FRAME_REQUESTS_SENT_FIELD_NUMBER: _builtins.int
     ROUND_TRIP_MS_FIELD_NUMBER: _builtins.int
+    WANTED_LAYER_FIELD_NUMBER: _builtins.int
+    WANTED_TEMPORAL_LAYER_FIELD_NUMBER: _builtins.int
+    TARGET_LAYER_FIELD_NUMBER: _builtins.int
+    FORWARDED_LAYER_FIELD_NUMBER: _builtins.int
+    ACTIVE_LAYERS_FIELD_NUMBER: _builtins.int
     verdict: _builtins.str
     """One sentence: forwarding, or why not."""
     consumer_id: _builtins.str
@@ -325,7 +330,7 @@ class ExplainConsumerResponse(_message.Message):
     """
     recv_transport_state: _builtins.str
     layer: _builtins.int
-    """Index of the encoding that is forwarded."""
+    """Index of the encoding that is forwarded or, where nothing is, waited for. packets_received is of it."""
     layers: _builtins.int
     waiting_for_key_frame: _builtins.bool
     packets_received: _builtins.int
@@ -335,6 +340,17 @@ class ExplainConsumerResponse(_message.Message):
     key_frame_requests_sent: _builtins.int
     round_trip_ms: _builtins.int
     """Milliseconds; absent until a receiver report has come."""
+    wanted_layer: _builtins.int
+    """What follows is of simulcasts only. The client's wish, not above the highest layer."""
+    wanted_temporal_layer: _builtins.int
+    target_layer: _builtins.int
+    """The layer chosen by the wish and by what is active. Forwarded from its next key frame on."""
+    forwarded_layer: _builtins.int
+    """What the client was told; absent while nothing is forwarded."""
+    @_builtins.property
+    def active_layers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Layers that the publisher sends, lowest first."""
+
     def __init__(
         self,
         *,
@@ -356,13 +372,35 @@ class ExplainConsumerResponse(_message.Message):
         nacks_received: _builtins.int = ...,
         key_frame_requests_sent: _builtins.int = ...,
         round_trip_ms: _builtins.int | None = ...,
+        wanted_layer: _builtins.int | None = ...,
+        wanted_temporal_layer: _builtins.int | None = ...,
+        target_layer: _builtins.int | None = ...,
+        forwarded_layer: _builtins.int | None = ...,
+        active_layers: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_round_trip_ms", b"_round_trip_ms", "round_trip_ms", b"round_trip_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_forwarded_layer", b"_forwarded_layer", "_round_trip_ms", b"_round_trip_ms", "_target_layer", b"_target_layer", "_wanted_layer", b"_wanted_layer", "_wanted_temporal_layer", b"_wanted_temporal_layer", "forwarded_layer", b"forwarded_layer", "round_trip_ms", b"round_trip_ms", "target_layer", b"target_layer", "wanted_layer", b"wanted_layer", "wanted_temporal_layer", b"wanted_temporal_layer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_round_trip_ms", b"_round_trip_ms", "consumer_id", b"consumer_id", "key_frame_requests_sent", b"key_frame_requests_sent", "kind", b"kind", "layer", b"layer", "layers", b"layers", "nacks_received", b"nacks_received", "packets_received", b"packets_received", "packets_retransmitted", b"packets_retransmitted", "packets_sent", b"packets_sent", "paused", b"paused", "peer_id", b"peer_id", "producer_id", b"producer_id", "producer_paused", b"producer_paused", "recv_transport_state", b"recv_transport_state", "round_trip_ms", b"round_trip_ms", "send_transport_state", b"send_transport_state", "verdict", b"verdict", "waiting_for_key_frame", b"waiting_for_key_frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_forwarded_layer", b"_forwarded_layer", "_round_trip_ms", b"_round_trip_ms", "_target_layer", b"_target_layer", "_wanted_layer", b"_wanted_layer", "_wanted_temporal_layer", b"_wanted_temporal_layer", "active_layers", b"active_layers", "consumer_id", b"consumer_id", "forwarded_layer", b"forwarded_layer", "key_frame_requests_sent", b"key_frame_requests_sent", "kind", b"kind", "layer", b"layer", "layers", b"layers", "nacks_received", b"nacks_received", "packets_received", b"packets_received", "packets_retransmitted", b"packets_retransmitted", "packets_sent", b"packets_sent", "paused", b"paused", "peer_id", b"peer_id", "producer_id", b"producer_id", "producer_paused", b"producer_paused", "recv_transport_state", b"recv_transport_state", "round_trip_ms", b"round_trip_ms", "send_transport_state", b"send_transport_state", "target_layer", b"target_layer", "verdict", b"verdict", "waiting_for_key_frame", b"waiting_for_key_frame", "wanted_layer", b"wanted_layer", "wanted_temporal_layer", b"wanted_temporal_layer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__forwarded_layer: _TypeAlias = _typing.Literal["forwarded_layer"]  # noqa: Y015
+    _WhichOneofArgType__forwarded_layer: _TypeAlias = _typing.Literal["_forwarded_layer", b"_forwarded_layer"]  # noqa: Y015
     _WhichOneofReturnType__round_trip_ms: _TypeAlias = _typing.Literal["round_trip_ms"]  # noqa: Y015
     _WhichOneofArgType__round_trip_ms: _TypeAlias = _typing.Literal["_round_trip_ms", b"_round_trip_ms"]  # noqa: Y015
+    _WhichOneofReturnType__target_layer: _TypeAlias = _typing.Literal["target_layer"]  # noqa: Y015
+    _WhichOneofArgType__target_layer: _TypeAlias = _typing.Literal["_target_layer", b"_target_layer"]  # noqa: Y015
+    _WhichOneofReturnType__wanted_layer: _TypeAlias = _typing.Literal["wanted_layer"]  # noqa: Y015
+    _WhichOneofArgType__wanted_layer: _TypeAlias = _typing.Literal["_wanted_layer", b"_wanted_layer"]  # noqa: Y015
+    _WhichOneofReturnType__wanted_temporal_layer: _TypeAlias = _typing.Literal["wanted_temporal_layer"]  # noqa: Y015
+    _WhichOneofArgType__wanted_temporal_layer: _TypeAlias = _typing.Literal["_wanted_temporal_layer", b"_wanted_temporal_layer"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__forwarded_layer) -> _WhichOneofReturnType__forwarded_layer | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__round_trip_ms) -> _WhichOneofReturnType__round_trip_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__target_layer) -> _WhichOneofReturnType__target_layer | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wanted_layer) -> _WhichOneofReturnType__wanted_layer | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wanted_temporal_layer) -> _WhichOneofReturnType__wanted_temporal_layer | None: ...
 
 Global___ExplainConsumerResponse: _TypeAlias = ExplainConsumerResponse  # noqa: Y015
