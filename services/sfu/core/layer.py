@@ -9,7 +9,7 @@ from services.common.errors import Code, Refusal
 MAX_LAYER = 7
 # A layer that comes and goes is taken again at most once in this time: each return costs the
 # publisher a key frame on all its layers, and every viewer a switch.
-HOLD_OFF_MS = 5_000
+HOLD_OFF_MS = 3_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,7 @@ class MediaListener(Protocol):
     def encoding_changed(self, producer_id: ProducerId, layer: int, active: bool) -> None:
         """An encoding of a video producer, by its index, is sent from now on, or has gone quiet.
 
-        None is until the first word.
+        None is sent until the first word. When all are silent nothing is told.
         """
 
     def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:

@@ -90,7 +90,7 @@ def test_layer_that_comes_back_soon_is_held_until_it_has_rested() -> None:
 
 def test_layer_that_goes_quiet_again_while_it_is_held_owes_no_more_for_it() -> None:
     activity = active(0, 1)
-    for now_ms in (1_000, 2_000, 3_000):
+    for now_ms in (HOLD_OFF_MS // 3, HOLD_OFF_MS // 2, HOLD_OFF_MS - 1):
         activity.end(1)
         activity.begin(1, now_ms)
         assert activity.deadline_ms() == HOLD_OFF_MS

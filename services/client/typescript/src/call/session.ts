@@ -204,8 +204,9 @@ export class Session {
     }
   }
 
-  #onLayers({ consumerId, spatialLayer }: { consumerId: string; spatialLayer: number }): void {
-    if (Number.isInteger(spatialLayer)) this.#subscriber?.layerChanged(consumerId, spatialLayer);
+  #onLayers({ consumerId, spatialLayer }: { consumerId: string; spatialLayer?: number }): void {
+    const layer = Number.isInteger(spatialLayer) ? spatialLayer : undefined;
+    this.#subscriber?.layerChanged(consumerId, layer);
   }
 
   #onStateEvent(event: SignalingEvent): void {

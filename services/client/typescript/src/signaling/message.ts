@@ -215,7 +215,8 @@ export interface Events {
   "consumer:paused": { consumerId: string };
   "consumer:resumed": { consumerId: string };
   "consumer:closed": { consumerId: string };
-  "consumer:layers": { consumerId: string; spatialLayer: number };
+  /** Without a layer: nothing is forwarded, because either side is paused. */
+  "consumer:layers": { consumerId: string; spatialLayer?: number };
   "transport:closed": { transportId: string; reason?: string };
   "room:moved": unknown;
   "session:closing": {

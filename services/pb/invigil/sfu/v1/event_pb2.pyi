@@ -286,7 +286,7 @@ class ConsumerLayers(_message.Message):
     SPATIAL_LAYER_FIELD_NUMBER: _builtins.int
     consumer_id: _builtins.str
     spatial_layer: _builtins.int
-    """Absent: nothing is forwarded, because either side is paused or the publisher sends no layer."""
+    """Absent: nothing is forwarded, because either side is paused."""
     def __init__(
         self,
         *,
