@@ -39,6 +39,12 @@ def test_latest_only_event_has_no_place() -> None:
     assert event.seq is None
 
 
+def test_layer_is_absent_while_nothing_is_forwarded() -> None:
+    event = event_of(Envelope(type="consumer:layers", payload={"consumerId": "c"}))
+    assert isinstance(event, ConsumerLayers)
+    assert event.spatial_layer is None
+
+
 def test_event_of_an_unknown_type_is_kept_as_it_came() -> None:
     event = event_of(Envelope(type="weather:changed", payload={"sun": True}))
     assert event == OtherEvent(type="weather:changed", payload={"sun": True})
