@@ -31,6 +31,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "bitrate": lambda table, given: bitrate.of_a_new_publisher(table, given.runs),
     "play": lambda table, given: play.of_one_candidate(table, given.seconds),
     "layers": lambda table, given: layer.of_a_simulcast_camera(table, 3 * given.runs),
+    "no-loss": lambda table, given: loss.in_a_namespace(table, "nowhere", given.seconds),
     "loss-uplink": lambda table, given: loss.in_a_namespace(table, "uplink", given.seconds),
     "loss-downlink": lambda table, given: loss.in_a_namespace(table, "downlink", given.seconds),
 }

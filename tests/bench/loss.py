@@ -1,5 +1,7 @@
 """What a call makes of lost packets: 5 % of a candidate's uplink, or of a proctor's downlink.
 
+The same call without loss tells which freezes the machine itself is to blame for.
+
     unshare --net python -m tests.bench.loss uplink --seconds 60
 
 Services, candidate and proctor each have a network namespace of their own; iptables drops datagrams
@@ -30,7 +32,7 @@ from tests.support.browser import Tab, Tile, chromium
 from tests.support.cluster import running_cluster
 from tests.support.network import Loss, isolated_hosts
 
-Direction = Literal["uplink", "downlink"]
+Where = Literal["uplink", "downlink", "nowhere"]
 SHARE = 0.05
 BEST_LAYER = 2
 # Longer than a retransmission takes, and than until the next report.
@@ -42,11 +44,11 @@ class LossBenchError(Exception):
     """No namespace is to be had, or the process in it failed and has said why itself."""
 
 
-def in_a_namespace(table: Table, direction: Direction, seconds: float) -> None:
+def in_a_namespace(table: Table, where: Where, seconds: float) -> None:
     """Run this module where its network can be impaired; what it measured is added to the table."""
     if os.geteuid() != 0:
         raise LossBenchError("only root may make network namespaces")
-    words = [sys.executable, "-m", __spec__.name, direction, "--seconds", str(seconds)]
+    words = [sys.executable, "-m", __spec__.name, where, "--seconds", str(seconds)]
     with subprocess.Popen(["unshare", "--net", *words], stdout=subprocess.PIPE, text=True) as child:
         try:
             printed, _ = child.communicate()
@@ -60,20 +62,20 @@ def in_a_namespace(table: Table, direction: Direction, seconds: float) -> None:
         raise LossBenchError(f"exit code {child.returncode}")
 
 
-async def measure(table: Table, direction: Direction, seconds: float) -> None:
+async def measure(table: Table, where: Where, seconds: float) -> None:
     """A call that begins on the lossy line; counted from when the picture moves.
 
     Repaired are video packets that came again after they had been lost. The loss ends before they
     are counted, so that none is on its way.
     """
-    on = f"{SHARE:.0%} loss, {direction}: "
+    on = "no loss: " if where == "nowhere" else f"{SHARE:.0%} loss, {where}: "
     freezes = table.row(f"{on}freezes", "1/min", all_at_most(1))
     repaired = table.row(f"{on}video packets repaired, of those lost", "%", all_at_least(95))
     lost = table.row(f"{on}video packets lost")
     share = table.row(f"{on}datagrams dropped", "%")
     rate = table.row(f"{on}frames decoded", "1/s")
     width = table.row(f"{on}width of the picture", "px")
-    async with _lossy_rig(direction) as (stage, loss):
+    async with _lossy_rig(where) as (stage, loss):
         candidate = await stage.candidate("bench", "Ada")
         proctor = await stage.proctor("bench")
         await Tile(proctor, "Ada").until_frames_grow()
@@ -91,12 +93,13 @@ async def measure(table: Table, direction: Direction, seconds: float) -> None:
         share.append(100 * dropped / came)
         loss.stop()
         await asyncio.sleep(SETTLE_S)
-        if direction == "uplink":
+        if where == "uplink":
             counted = await _counted_by_worker(stage, candidate)
         else:
             counted = await _counted_by_proctor(proctor)
         lost.append(counted.lost)
-        repaired.append(100 * counted.repaired / counted.lost)
+        if counted.lost > 0:
+            repaired.append(100 * counted.repaired / counted.lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +128,15 @@ async def _counted_by_proctor(proctor: Tab) -> Counted:
 
 
 @asynccontextmanager
-async def _lossy_rig(direction: Direction) -> AsyncIterator[tuple[Rig, Loss]]:
+async def _lossy_rig(where: Where) -> AsyncIterator[tuple[Rig, Loss]]:
     path = find_chromium()
     assert path is not None, "install Chromium or set CHROMIUM"
     with isolated_hosts(2) as (services, sending, watching), TemporaryDirectory() as name:
         folder = Path(name)
-        if direction == "uplink":
+        if where == "uplink":
             loss = services.lose(SHARE, sending.address)
         else:
-            loss = watching.lose(SHARE, services.address)
+            loss = watching.lose(SHARE if where == "downlink" else 0, services.address)
         with running_cluster(folder, host=services.address) as cluster:
             arguments = (
                 # Cameras are for secure origins only, and the services have no certificate here.
@@ -150,12 +153,12 @@ async def _lossy_rig(direction: Direction) -> AsyncIterator[tuple[Rig, Loss]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure a call over a lossy line.")
-    parser.add_argument("direction", choices=get_args(Direction))
+    parser.add_argument("where", choices=get_args(Where))
     parser.add_argument("--seconds", type=float, default=60)
     arguments = parser.parse_args()
     table = Table()
     try:
-        asyncio.run(measure(table, arguments.direction, arguments.seconds))
+        asyncio.run(measure(table, arguments.where, arguments.seconds))
     except KeyboardInterrupt:
         return 130
     except (AssertionError, Error, OSError, subprocess.CalledProcessError) as error:
