@@ -35,8 +35,9 @@ check: ## Only verify: format, lint, types, imports, protos, pins, chart; count 
 unit: ## Run the tests that need neither browser nor network: seconds, for every save
 	@scripts/setup.sh test && $(PYTHON) -m pytest tests/unit
 
-bench-call: ## Measure a call in Chromium: time to the first frame, freezes
-	@scripts/setup.sh test && $(PYTHON) -m tests.bench.call
+bench-call: ## Measure a call in Chromium; parts of it: make bench-call ONLY="layers loss-uplink"
+	@scripts/setup.sh bench && exec $(PYTHON) -m tests.bench.call $(if $(ONLY),--only $(ONLY)) \
+		$(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS))
 
 bench-engine: ## Measure the engine: CPU time per packet that leaves, beside the least possible
 	@scripts/setup.sh check && $(PYTHON) -m scripts.bench_engine

@@ -1,8 +1,8 @@
 """Make this checkout ready: packages, engine, console. What is unchanged is skipped.
 
 Goals: `run` (what the services need), `demo` (and their bots), `check` and `test` (what verifying
-needs), `engine`, `console`, `lock` (only that). Started by scripts/setup.sh in the virtual
-environment.
+needs), `bench` (what measuring a call needs), `engine`, `console`, `lock` (only that). Started by
+scripts/setup.sh in the virtual environment.
 """
 
 import argparse
@@ -28,7 +28,7 @@ CLIENT = SERVICES / "client" / "typescript"
 CONSOLE = SERVICES / "console"
 LOGS = MAKE / "log"
 WHEELS = MAKE / "wheel"
-GOALS = ("run", "demo", "check", "test", "engine", "console", "lock")
+GOALS = ("run", "demo", "check", "test", "bench", "engine", "console", "lock")
 LAST_LINES = 30
 # Sets of packages in one environment, which holds one version of each package: installing the one
 # set may replace what the other installed, when requirements have changed in between.
@@ -89,7 +89,9 @@ def package_step(name: str, says: str, *locks: str, after: tuple[str, ...] = ())
 def debian_step(goals: set[str]) -> Step | None:
     """Install what is missing from Debian's packages, or say what the person must install."""
     missing = toolchain.missing_tools(
-        linters=bool(goals & {"check", "test"}), browser="test" in goals
+        linters=bool(goals & {"check", "test"}),
+        browser=bool(goals & {"test", "bench"}),
+        network="bench" in goals,
     )
     if not missing:
         return None
@@ -177,15 +179,17 @@ def buf_step() -> Step:
 def plan(goals: set[str]) -> list[Step]:
     """The steps that reach `goals`, in an order in which each follows those it needs."""
     verifies = bool(goals & {"check", "test"})
-    packages = python_step("dev" if verifies else "demo" if "demo" in goals else "run")
+    packages = python_step(
+        "dev" if verifies or "bench" in goals else "demo" if "demo" in goals else "run"
+    )
     steps: list[Step] = []
-    if goals & {"run", "demo", "check", "test", "engine", "console"}:
+    if goals & {"run", "demo", "check", "test", "bench", "engine", "console"}:
         steps += [tools_step()]
-    if goals & {"run", "demo", "check", "test", "engine"}:
+    if goals & {"run", "demo", "check", "test", "bench", "engine"}:
         steps += [packages]
-    if goals & {"run", "demo", "test", "engine"}:
+    if goals & {"run", "demo", "test", "bench", "engine"}:
         steps += engine_steps(packages.name)
-    if goals & {"run", "demo", "check", "test", "console"}:
+    if goals & {"run", "demo", "check", "test", "bench", "console"}:
         steps += console_steps(goals)
     if verifies:
         steps += [buf_step()]
@@ -285,7 +289,7 @@ def stale_steps(goals: set[str]) -> list[Step]:
     steps = plan(goals)
     stale = [step for step in steps if not step.is_current]
     # What is built needs no compiler: only a start that builds or tests looks for one.
-    if stale or goals & {"check", "test"}:
+    if stale or goals & {"check", "test", "bench"}:
         debian = debian_step(goals)
         if debian is not None:
             stale = [debian, *stale]

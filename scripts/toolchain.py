@@ -39,6 +39,9 @@ RUST_LINTERS = Tool(
     "rustup component add rustfmt clippy",
 )
 CHROMIUM = Tool("Chromium", ("chromium",), "install Chromium")
+NETWORK = Tool(
+    "ip, iptables and unshare", ("iproute2", "iptables", "util-linux"), "install iproute2, iptables"
+)
 
 
 class MissingError(Exception):
@@ -96,13 +99,14 @@ def has_rust_linters() -> bool:
     )
 
 
-def missing_tools(*, linters: bool, browser: bool) -> list[Tool]:
+def missing_tools(*, linters: bool, browser: bool, network: bool = False) -> list[Tool]:
     """What this machine lacks, in the order in which to say it."""
     found = {
         C_COMPILER: any(shutil.which(name) for name in ("cc", "gcc", "clang")),
         RUST: rust_folder() is not None,
         RUST_LINTERS: not linters or has_rust_linters(),
         CHROMIUM: not browser or chromium() is not None,
+        NETWORK: not network or all(map(shutil.which, ("ip", "iptables", "unshare"))),
     }
     return [tool for tool, is_there in found.items() if not is_there]
 

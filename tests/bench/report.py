@@ -1,47 +1,110 @@
-"""What a measurement prints: numbers with their spread, and the machine they were taken on."""
+"""What a measurement prints: numbers with their spread beside the goal, and the machine."""
 
 import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.toolchain import chromium
 
 ROOT = Path(__file__).resolve().parents[2]
+HEAD = ("what", "unit", "min", "median", "max", "n", "goal", "met")
+LEFT_ALIGNED = ("what", "unit", "goal", "met")
+
+Cells = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """What the values are to be, in words and as a question; it is shown, never asserted."""
+
+    words: str
+    is_met: Callable[[Sequence[float]], bool]
+
+
+def median_at_most(limit: float) -> Goal:
+    return Goal(f"median ≤ {_number(limit)}", lambda values: statistics.median(values) <= limit)
+
+
+def all_at_most(limit: float) -> Goal:
+    return Goal(f"≤ {_number(limit)}", lambda values: max(values) <= limit)
+
+
+def all_at_least(limit: float) -> Goal:
+    return Goal(f"≥ {_number(limit)}", lambda values: min(values) >= limit)
+
+
+def most_at_least(limit: float, share: float) -> Goal:
+    """`share` of the values, 0 to 1, are to reach the limit."""
+
+    def is_met(values: Sequence[float]) -> bool:
+        return sum(value >= limit for value in values) >= share * len(values)
+
+    return Goal(f"≥ {_number(limit)} in {share:.0%}", is_met)
+
+
+def most_at_most(limit: float, share: float) -> Goal:
+    """`share` of the values, 0 to 1, are not to exceed the limit."""
+
+    def is_met(values: Sequence[float]) -> bool:
+        return sum(value <= limit for value in values) >= share * len(values)
+
+    return Goal(f"≤ {_number(limit)} in {share:.0%}", is_met)
+
+
+@dataclass(slots=True)
 class Row:
-    """Some values of one quantity; `goal` is what the issue asks for, in words."""
+    """Values of one quantity, as many as have been taken so far."""
 
     what: str
     unit: str
-    values: Sequence[float]
-    goal: str = ""
+    goal: Goal | None = None
+    values: list[float] = field(default_factory=list)
 
-    def cells(self) -> tuple[str, ...]:
+    def cells(self) -> Cells:
+        words = self.goal.words if self.goal else ""
         if not self.values:
-            return (self.what, self.unit, "", "not measured", "", "0", self.goal)
+            return (self.what, self.unit, "", "not measured", "", "0", words, "")
         low, middle, high = min(self.values), statistics.median(self.values), max(self.values)
         numbers = (_number(low), _number(middle), _number(high))
-        return (self.what, self.unit, *numbers, str(len(self.values)), self.goal)
+        return (self.what, self.unit, *numbers, str(len(self.values)), words, self._mark())
+
+    def _mark(self) -> str:
+        if self.goal is None:
+            return ""
+        return "✓" if self.goal.is_met(self.values) else "✗"
 
 
-def table(rows: Iterable[Row]) -> str:
-    """The rows with minimum, median and maximum, aligned."""
-    head = ("what", "unit", "min", "median", "max", "n", "goal")
-    lines = [head, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column in (0, 1, 6) else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+class Table:
+    """Rows in the order in which they were begun; a row begun is printed, whatever comes of it."""
+
+    def __init__(self) -> None:
+        self._lines: list[Row | Cells] = []
+
+    def row(self, what: str, unit: str = "", goal: Goal | None = None) -> list[float]:
+        """Begin a row; append to the list what is measured."""
+        row = Row(what, unit, goal)
+        self._lines.append(row)
+        return row.values
+
+    def extend(self, lines: Iterable[Sequence[str]]) -> None:
+        """Rows that another process has measured."""
+        self._lines.extend(tuple(line) for line in lines)
+
+    def cells(self) -> list[Cells]:
+        return [line.cells() if isinstance(line, Row) else line for line in self._lines]
+
+    def __str__(self) -> str:
+        """In Markdown, aligned."""
+        lines = [HEAD, *self.cells()]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+        rule = tuple("-" * width for width in widths)
+        return "\n".join(
+            f"| {' | '.join(_aligned(line, widths))} |" for line in [HEAD, rule, *lines[1:]]
+        )
 
 
 def machine() -> str:
@@ -58,8 +121,15 @@ def machine() -> str:
     return "\n".join(f"{name.ljust(width)}  {fact}" for name, fact in facts.items())
 
 
+def _aligned(line: Cells, widths: Sequence[int]) -> Iterable[str]:
+    for name, cell, width in zip(HEAD, line, widths, strict=True):
+        yield cell.ljust(width) if name in LEFT_ALIGNED else cell.rjust(width)
+
+
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value == round(value) or abs(value) >= 100 else f"{value:.1f}"
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def _processor() -> str:

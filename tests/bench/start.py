@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+from tests.bench.report import Table, all_at_most
 from tests.support.cluster import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,8 +23,11 @@ class StartFailedError(Exception):
     """`make run` ended, or took too long, without a link; the message holds what it printed."""
 
 
-def measure_starts() -> tuple[float, float]:
-    """Seconds of a first and of a second start."""
+def cold_and_warm(table: Table) -> None:
+    """A first and a second start."""
+    clean = "`make run`, clean clone, empty pip, npm and cargo caches"
+    cold = table.row(clean, "s", all_at_most(360))
+    warm = table.row("`make run` again", "s", all_at_most(6))
     with tempfile.TemporaryDirectory(prefix="invigil-cold-") as folder:
         clone = Path(folder) / "invigil"
         subprocess.run(
@@ -32,7 +36,8 @@ def measure_starts() -> tuple[float, float]:
             timeout=120,
         )
         environment = _empty_caches(Path(folder))
-        return _seconds_to_link(clone, environment), _seconds_to_link(clone, environment)
+        cold.append(_seconds_to_link(clone, environment))
+        warm.append(_seconds_to_link(clone, environment))
 
 
 def _empty_caches(folder: Path) -> dict[str, str]:

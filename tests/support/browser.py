@@ -205,14 +205,14 @@ class Tile:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """A browser of its own process; CHROMIUM names another executable."""
-    path = find_chromium()
+async def chromium(*more: str, executable: str | None = None) -> AsyncIterator[Browser]:
+    """A browser of its own process, with `more` arguments; CHROMIUM names another executable."""
+    path = executable or find_chromium()
     assert path is not None, "these tests need Chromium: install it or set CHROMIUM"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path,
-            args=list(ARGUMENTS),
+            args=[*ARGUMENTS, *more],
             # Sound that is muted at the output is not asked for at the input.
             ignore_default_args=["--mute-audio"],
             timeout=PATIENCE_MS,

@@ -25,6 +25,7 @@ CONSOLE = ROOT / "services" / "console" / "dist"
 # Longer than a service's own drain.
 STOP_WITHIN_S = 20.0
 CALL_WITHIN_S = 5.0
+LOOPBACK = "127.0.0.1"
 
 LogLine = dict[str, Any]
 
@@ -81,14 +82,15 @@ class Cluster:
     grpc_port: int
     media_port: int
     secret: str = field(repr=False)
+    host: str = LOOPBACK
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.gateway_port}"
+        return f"http://{self.host}:{self.gateway_port}"
 
     @property
     def socket_url(self) -> str:
-        return f"ws://127.0.0.1:{self.gateway_port}/ws"
+        return f"ws://{self.host}:{self.gateway_port}/ws"
 
     @property
     def grpc_address(self) -> str:
@@ -132,8 +134,10 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(folder: Path, **settings: str) -> Iterator[Cluster]:
+def running_cluster(folder: Path, *, host: str = LOOPBACK, **settings: str) -> Iterator[Cluster]:
     """Start worker and gateway with `settings` in their environment; end them on leaving.
+
+    Clients reach both at `host`, an address of this machine.
 
     Leaving checks that both ended by themselves when told to, with exit code 0, and that neither
     logged a fault. A test that kills one of them must end it before it leaves.
@@ -147,8 +151,8 @@ def running_cluster(folder: Path, **settings: str) -> Iterator[Cluster]:
         "SFU_GRPC_HOST": "127.0.0.1",
         "SFU_GRPC_PORT": str(grpc_port),
         "SFU_MEDIA_PORT": str(media_port),
-        "SFU_ADVERTISED_ADDRESS": "127.0.0.1",
-        "GATEWAY_HOST": "127.0.0.1",
+        "SFU_ADVERTISED_ADDRESS": host,
+        "GATEWAY_HOST": host,
         "GATEWAY_PORT": str(gateway_port),
         "GATEWAY_JWT_SECRET": secret,
         "GATEWAY_WORKERS": f"127.0.0.1:{grpc_port}",
@@ -161,8 +165,8 @@ def running_cluster(folder: Path, **settings: str) -> Iterator[Cluster]:
         _wait(worker, lambda: probe.worker_is_ready(f"127.0.0.1:{grpc_port}"))
         gateway = _started("gateway", "services.gateway", folder, environment)
         stack.callback(_end, gateway)
-        _wait(gateway, lambda: probe.gateway_is_ready(f"http://127.0.0.1:{gateway_port}/readyz"))
-        yield Cluster(worker, gateway, gateway_port, grpc_port, media_port, secret)
+        _wait(gateway, lambda: probe.gateway_is_ready(f"http://{host}:{gateway_port}/readyz"))
+        yield Cluster(worker, gateway, gateway_port, grpc_port, media_port, secret, host)
 
 
 def free_port(kind: socket.SocketKind) -> int:

@@ -18,6 +18,8 @@ from tests.support.webrtc.rtp import Rtp, parse_rtp
 
 _CHECK_PERIOD_S = 0.05
 _TICK_S = 0.01
+# RFC 7983: SRTP and SRTCP begin with a byte of this value or more.
+_MEDIA = 128
 _LIBSRTP_PROFILES = {
     "AEAD_AES_128_GCM": pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
     "AEAD_AES_256_GCM": pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
@@ -44,6 +46,9 @@ class WebRtcClient(asyncio.DatagramProtocol):
         self.stun_answers: list[stun.Message] = []
         # Packets that libsrtp could not authenticate: there must be none.
         self.rejected = 0
+        self.dropped_in = self.dropped_out = 0
+        self._media_in = self._media_out = 0
+        self._loses_every = 0
         self._ice = offer.ice_parameters
         self._tie_breaker = secrets.randbits(64)
         self._socket: socket.socket | None = None
@@ -75,6 +80,10 @@ class WebRtcClient(asyncio.DatagramProtocol):
                 await self._task
         if self._transport is not None:
             self._transport.close()
+
+    def lose_every(self, nth: int) -> None:
+        """From now on every nth media datagram gets lost, in each direction; 0: none."""
+        self._loses_every = nth
 
     def dtls_parameters(self, *algorithms: str) -> DtlsParameters:
         """What this client would signal."""
@@ -124,6 +133,11 @@ class WebRtcClient(asyncio.DatagramProtocol):
 
     def send_raw(self, datagram: bytes) -> None:
         assert self._socket is not None
+        if datagram[:1] >= bytes([_MEDIA]):
+            self._media_out += 1
+            if self._is_lost(self._media_out):
+                self.dropped_out += 1
+                return
         # Not by the asyncio transport, which sends no empty datagram.
         self._socket.send(datagram)
 
@@ -152,10 +166,17 @@ class WebRtcClient(asyncio.DatagramProtocol):
         elif 20 <= data[0] <= 63:
             self._feed_dtls(data)
         elif self._inbound is not None:
-            self._unprotect(data)
+            self._media_in += 1
+            if self._is_lost(self._media_in):
+                self.dropped_in += 1
+            else:
+                self._unprotect(data)
 
     def error_received(self, exc: Exception) -> None:
         """A closed port answers with ICMP; tests look at what arrives, not at that."""
+
+    def _is_lost(self, number: int) -> bool:
+        return self._loses_every > 0 and number % self._loses_every == 0
 
     async def _run(self) -> None:
         while not self.stun_answers:

@@ -131,6 +131,18 @@ def test_running_needs_neither_linters_nor_a_browser(monkeypatch: pytest.MonkeyP
     assert toolchain.CHROMIUM in toolchain.missing_tools(linters=False, browser=True)
 
 
+def test_only_measuring_needs_a_network_that_loses_packets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert toolchain.NETWORK not in toolchain.missing_tools(linters=True, browser=True)
+    asked: list[bool] = []
+    monkeypatch.setattr(toolchain, "missing_tools", lambda **needs: asked.append(needs["network"]))
+    for goal in ("run", "test", "bench"):
+        setup.debian_step({goal})
+    assert asked == [False, False, True]
+
+
 def test_interrupted_step_is_not_current_even_with_what_it_was_made_from_before(
     checkout: Path,
 ) -> None:
