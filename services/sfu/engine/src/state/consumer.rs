@@ -1,7 +1,7 @@
 //! A stream that goes out: one encoding of a producer under other names.
 
 use super::extension::ExtensionIds;
-use super::segment::{Place, Segment, Segments, Shift};
+use super::segment::{Place, Segment, Segments, Stamp};
 use super::sent::SentRing;
 use crate::command::{ConsumerConfig, OutboundCodec};
 use crate::wire::sequence::is_newer;
@@ -9,8 +9,11 @@ use crate::wire::sequence::is_newer;
 /// The first number lies below this, so that the receiver cannot guess its rollover count wrongly
 /// (RFC 3711, 3.3.1).
 const FIRST_SEQUENCE_MASK: u64 = 0x7fff;
-/// Timestamps that jump further than this after a pause are another clock's.
-const MAX_JUMP_SECONDS: u64 = 10;
+/// Timestamps that lie further than this from what the time that has passed lets expect are another
+/// clock's.
+const MAX_JUMP_SECONDS: i64 = 10;
+/// So are those that lie further back than this: retransmission delays the start of a key frame less.
+const MAX_LAG_SECONDS: i64 = 1;
 
 /// Whether the stream runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +60,25 @@ pub struct Consumer {
     segments: Segments,
     next_out: u64,
     next_rtx: u64,
-    last_timestamp: u32,
+    /// Of the newest packet.
+    last: Stamp,
     last_sent_at_micros: u64,
+    /// How much later than the publisher's clock says the timestamps of the running stretch are, lest
+    /// time turned back when it began.
+    ahead: u32,
+}
+
+/// A packet that can start a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    pub extended: u64,
+    pub stamp: Stamp,
+    /// The publisher's SSRC.
+    pub source: u32,
+    pub clock_rate: u32,
+    pub came_at_micros: u64,
+    /// What turns its timestamp into one of the encoding that was forwarded last, if that is known.
+    pub bridge: Option<u32>,
 }
 
 /// Where a consumer stands in the producer's tables.
@@ -104,8 +124,9 @@ impl Consumer {
             paused: config.paused,
             flow: Flow::Waiting,
             segments: Segments::default(),
-            last_timestamp: 0,
+            last: Stamp::default(),
             last_sent_at_micros: 0,
+            ahead: 0,
         }
     }
 
@@ -139,7 +160,12 @@ impl Consumer {
 
     /// The encoding that was forwarded last; `None` before anything was.
     pub fn forwarded(&self) -> Option<usize> {
-        self.segments.last().map(|segment| segment.layer)
+        self.stretch().map(|segment| segment.layer)
+    }
+
+    /// The latest stretch.
+    pub fn stretch(&self) -> Option<&Segment> {
+        self.segments.last()
     }
 
     /// What the owner does not know to be forwarded yet.
@@ -179,55 +205,80 @@ impl Consumer {
         !self.paused && self.flow == Flow::Running
     }
 
-    /// Whether anything has started it yet.
-    pub fn has_run(&self) -> bool {
-        self.segments.last().is_some()
+    /// Whether what came then is news to the viewer.
+    pub fn is_news(&self, came_at_micros: u64) -> bool {
+        self.stretch().is_none() || came_at_micros > self.last_sent_at_micros
     }
 
-    /// Whether this packet starts the stream now; the caller asks for each packet that may.
-    pub fn start(&mut self, extended: u64, timestamp: u32, clock_rate: u32, now_micros: u64) {
-        self.clock_rate = clock_rate;
-        let shift = Shift {
-            timestamp: self.offset_from(timestamp, now_micros),
+    /// The stream starts with this packet, or goes on with it: numbers without a gap, time forward.
+    pub fn start(&mut self, start: &Start) {
+        self.clock_rate = start.clock_rate;
+        let shift = if self.segments.last().is_some() {
+            let first = Stamp {
+                timestamp: self.next_timestamp(start),
+                picture_id: self.last.picture_id.wrapping_add(1),
+                tl0_index: self.last.tl0_index.wrapping_add(1),
+            };
+            first.minus(start.stamp)
+        } else {
+            Stamp::default()
         };
         self.segments.push(Segment {
             layer: self.layer,
-            first_in: extended,
+            source: start.source,
+            first_in: start.extended,
             first_out: self.next_out,
             shift,
+            joined: false,
         });
         self.flow = Flow::Running;
     }
 
-    /// Goes on with the offset of before the pause, unless that would turn time back or make it leap.
-    fn offset_from(&self, timestamp: u32, now_micros: u64) -> u32 {
-        let Some(before) = self.segments.last() else {
-            return 0;
+    /// By the publisher's clock, if that is known and the stream goes on; else by the time that has
+    /// passed. Time goes forward in any case.
+    fn next_timestamp(&mut self, start: &Start) -> u32 {
+        let rate = i64::from(self.clock_rate);
+        let elapsed_micros = start
+            .came_at_micros
+            .saturating_sub(self.last_sent_at_micros);
+        let elapsed_ticks = (u128::from(elapsed_micros) * rate as u128 / 1_000_000) as u32;
+        let last = self.last.timestamp;
+        let expected = last.wrapping_add(elapsed_ticks.max(1));
+        let ahead = std::mem::take(&mut self.ahead);
+        let offset = self.timestamp_offset().zip(start.bridge);
+        let Some((before, bridge)) = offset else {
+            return expected;
         };
-        let rate = u64::from(self.clock_rate);
-        let elapsed_micros = now_micros.saturating_sub(self.last_sent_at_micros);
-        let elapsed_ticks = (u128::from(elapsed_micros) * u128::from(rate) / 1_000_000) as u32;
-        let expected = self.last_timestamp.wrapping_add(elapsed_ticks.max(1));
-        let natural = timestamp.wrapping_add(before.shift.timestamp);
-        let error = u64::from((natural.wrapping_sub(expected) as i32).unsigned_abs());
-        let forward = natural.wrapping_sub(self.last_timestamp) as i32 > 0;
-        if forward && error <= rate * MAX_JUMP_SECONDS {
-            before.shift.timestamp
-        } else {
-            expected.wrapping_sub(timestamp)
+        let natural = start.stamp.timestamp.wrapping_add(bridge);
+        let natural = natural.wrapping_add(before).wrapping_sub(ahead);
+        let error = i64::from(natural.wrapping_sub(expected) as i32).abs();
+        let forward = i64::from(natural.wrapping_sub(last) as i32);
+        if error > rate * MAX_JUMP_SECONDS || forward < -rate * MAX_LAG_SECONDS {
+            return expected;
         }
+        self.ahead = (1 - forward).max(0) as u32;
+        natural.wrapping_add(self.ahead)
     }
 
     /// Where a packet of the running stretch goes; `None` for one that is older than its start.
     pub fn place(&self, extended: u64) -> Option<Place> {
-        self.segments.last()?.place(extended)
+        self.segments.place(extended)
+    }
+
+    /// A packet of the running stretch has nothing for the viewer, who is to see no gap: it gets no
+    /// number, unless later ones are sent already.
+    pub fn skip(&mut self, extended: u64) {
+        let place = self.place(extended).filter(|_| self.is_running());
+        if place.is_some_and(|place| place.out >= self.next_out) {
+            self.segments.skip(extended);
+        }
     }
 
     /// A packet has been sent for the first time.
-    pub fn note_sent(&mut self, out: u64, timestamp: u32, octets: usize, now_micros: u64) {
+    pub fn note_sent(&mut self, out: u64, stamp: Stamp, octets: usize, now_micros: u64) {
         if out >= self.next_out {
             self.next_out = out + 1;
-            self.last_timestamp = timestamp;
+            self.last = stamp;
             self.last_sent_at_micros = now_micros;
         }
         self.counts.packets += 1;
@@ -292,17 +343,37 @@ mod tests {
         Consumer::new(wiring, config, Some(100), None)
     }
 
+    const RATE: u32 = 90_000;
+
+    fn stamp(timestamp: u32) -> Stamp {
+        Stamp {
+            timestamp,
+            ..Stamp::default()
+        }
+    }
+
+    fn start(consumer: &mut Consumer, extended: u64, timestamp: u32, came_at_micros: u64) {
+        consumer.start(&Start {
+            extended,
+            stamp: stamp(timestamp),
+            source: 7,
+            clock_rate: RATE,
+            came_at_micros,
+            bridge: Some(0),
+        });
+    }
+
     fn send(consumer: &mut Consumer, extended: u64, timestamp: u32, now_micros: u64) -> (u64, u32) {
         let Place { out, shift } = consumer.place(extended).unwrap();
-        let sent = timestamp.wrapping_add(shift.timestamp);
+        let sent = stamp(timestamp).plus(shift);
         consumer.note_sent(out, sent, 1_000, now_micros);
-        (out, sent)
+        (out, sent.timestamp)
     }
 
     #[test]
     fn numbers_run_on_over_a_pause_and_keep_their_order_within_a_stretch() {
         let mut consumer = consumer();
-        consumer.start(1_000, 9_000, 90_000, 0);
+        start(&mut consumer, 1_000, 9_000, 0);
         assert_eq!(send(&mut consumer, 1_000, 9_000, 0), (100, 9_000));
         assert_eq!(send(&mut consumer, 1_003, 9_000, 0), (103, 9_000));
         assert_eq!(send(&mut consumer, 1_001, 9_000, 0), (101, 9_000));
@@ -310,29 +381,56 @@ mod tests {
         consumer.pause();
         consumer.resume();
         assert!(consumer.is_waiting());
-        consumer.start(2_000, 99_000, 90_000, 1_000_000);
+        start(&mut consumer, 2_000, 99_000, 1_000_000);
         assert_eq!(send(&mut consumer, 2_000, 99_000, 1_000_000), (104, 99_000));
     }
 
     #[test]
     fn time_never_turns_back_when_the_publisher_starts_anew() {
         let mut consumer = consumer();
-        consumer.start(1_000, 500_000, 90_000, 0);
+        start(&mut consumer, 1_000, 500_000, 0);
         send(&mut consumer, 1_000, 500_000, 0);
         consumer.wait();
-        consumer.start(5_000, 7, 90_000, 2_000_000);
+        start(&mut consumer, 5_000, 7, 2_000_000);
         let (_, sent) = send(&mut consumer, 5_000, 7, 2_000_000);
         assert_eq!(sent, 500_000 + 180_000);
     }
 
     #[test]
+    fn start_that_came_late_is_a_tick_later_and_the_next_one_is_right_again() {
+        let mut consumer = consumer();
+        start(&mut consumer, 1_000, 90_000, 0);
+        send(&mut consumer, 1_000, 90_000, 0);
+        start(&mut consumer, 2_000, 88_000, 10_000);
+        assert_eq!(send(&mut consumer, 2_000, 88_000, 10_000), (101, 90_001));
+        start(&mut consumer, 3_000, 96_000, 70_000);
+        assert_eq!(send(&mut consumer, 3_000, 96_000, 70_000), (102, 96_000));
+    }
+
+    #[test]
+    fn number_that_is_skipped_leaves_no_gap_unless_later_ones_were_sent() {
+        let mut consumer = consumer();
+        start(&mut consumer, 10, 0, 0);
+        send(&mut consumer, 10, 0, 0);
+        consumer.skip(12);
+        assert_eq!(send(&mut consumer, 13, 0, 0).0, 102);
+        assert_eq!(send(&mut consumer, 11, 0, 0).0, 101);
+        send(&mut consumer, 15, 0, 0);
+        consumer.skip(14);
+        assert_eq!(send(&mut consumer, 16, 0, 0).0, 105);
+        consumer.wait();
+        consumer.skip(17);
+        assert_eq!(consumer.place(18).unwrap().out, 107);
+    }
+
+    #[test]
     fn numbers_that_were_sent_lead_back_to_the_publishers_ones() {
         let mut consumer = consumer();
-        consumer.start(1_000, 0, 90_000, 0);
+        start(&mut consumer, 1_000, 0, 0);
         send(&mut consumer, 1_000, 0, 0);
         send(&mut consumer, 1_001, 0, 0);
         consumer.wait();
-        consumer.start(3_000, 90_000, 90_000, 1_000_000);
+        start(&mut consumer, 3_000, 90_000, 1_000_000);
         send(&mut consumer, 3_000, 90_000, 1_000_000);
         let origin = |sequence| {
             let out = consumer.extend(sequence)?;

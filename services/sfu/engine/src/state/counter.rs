@@ -116,6 +116,8 @@ counters! {
     rtp_before_produce,
     /// RTP whose payload type is none of its producer's, or none that a consumer takes.
     dropped_payload_type,
+    /// Streams that took the place of another one of their encoding.
+    ssrcs_changed,
     /// Streams that ask for an encoding that another stream feeds.
     duplicate_ssrc,
     /// RTX packets, with payload or not.

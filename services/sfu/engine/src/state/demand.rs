@@ -1,8 +1,11 @@
 //! Key frames: who waits for one, and asking for it.
 
+use super::arena::Arena;
+use super::consumer::Consumer;
 use super::core::{Core, Io};
 use super::now::Now;
 use super::outbox::send_rtcp;
+use super::producer::Encoding;
 use super::transport::Transport;
 use crate::wire::rtcp::write_pli;
 
@@ -10,19 +13,20 @@ use crate::wire::rtcp::write_pli;
 pub const RECEIVER_SSRC: u32 = 1;
 
 impl Core {
-    /// Asks on behalf of a consumer that waits, if it could use a key frame at all.
+    /// Serves a consumer that needs a key frame to go on, if it could use one at all: with the one that
+    /// others have just got, else by asking for another.
     pub(super) fn ask_key_frame_for(&mut self, consumer: usize, now: Now, io: &mut Io<'_>) {
         let Some(found) = self.consumers.get(consumer) else {
             return;
         };
-        let transport = self.transports.get(found.transport);
         // Before it can be sent a key frame would be wasted; what makes the transport ready asks again.
-        if !found.is_waiting() || !transport.is_some_and(Transport::can_send) {
+        let needs = found.is_waiting() || found.target().is_some();
+        if !needs || !can_send_to(found, &self.transports) {
             return;
         }
-        let (producer, layer) = (found.producer, found.layer());
+        let producer = found.producer;
         if self.start_from_cache(consumer, now, io).is_none() {
-            self.ask_key_frame(producer, layer, now, io);
+            self.request_key_frames(producer, now, io);
         }
     }
 
@@ -34,33 +38,55 @@ impl Core {
         now: Now,
         io: &mut Io<'_>,
     ) {
-        let Some(found) = self.producers.get_mut(producer) else {
-            return;
-        };
-        let running = found.video && !found.paused;
-        if let Some(encoding) = found.encodings.get_mut(layer).filter(|_| running) {
-            encoding.key_frames.want();
-            self.send_key_frame_request(producer, layer, now, io);
+        let found = self.producers.get_mut(producer);
+        if let Some(encoding) = found.and_then(|found| found.encodings.get_mut(layer)) {
+            encoding.wanted = true;
+            self.request_key_frames(producer, now, io);
         }
     }
 
-    /// Sends the request that is wanted, if it is due.
-    pub(super) fn send_key_frame_request(
+    /// Sends one request for all that are needed of a producer, if the last one has had its time.
+    pub(super) fn request_key_frames(
         &mut self,
         producer: usize,
-        layer: usize,
         now: Now,
         io: &mut Io<'_>,
     ) -> Option<()> {
         let producer = self.producers.get_mut(producer)?;
-        let transport = self.transports.get_mut(producer.transport)?;
-        let encoding = producer.encodings.get_mut(layer)?;
-        // Without an SSRC there is nobody to ask: the request stays wanted.
-        let media_ssrc = encoding.ssrc?;
-        if !transport.can_send() || !encoding.key_frames.take_due(now.micros) {
+        let transport = self.transports.get(producer.transport)?;
+        let runs = producer.video && !producer.paused && transport.can_send();
+        if !runs || !producer.key_frames.is_rested(now.micros) {
             return None;
         }
+        let (consumers, transports) = (&self.consumers, &self.transports);
+        let is_served = |index: &usize| {
+            let consumer = consumers.get(*index);
+            consumer.filter(|consumer| can_send_to(consumer, transports))
+        };
+        let needs = |encoding: &Encoding| {
+            let mut waiting = encoding.consumers.iter().filter_map(is_served);
+            waiting.any(Consumer::is_waiting)
+                || encoding
+                    .joining
+                    .iter()
+                    .any(|index| is_served(index).is_some())
+        };
+        // A layer that is not sent has no key frames, and the others would have them in vain.
+        let is_active = |encoding: &Encoding| encoding.activity.is_active();
+        let none_is_active = !producer.encodings.iter().any(is_active);
+        let mut media_ssrc = None;
+        for encoding in &mut producer.encodings {
+            if encoding.ssrc.is_none() || !(none_is_active || is_active(encoding)) {
+                continue;
+            }
+            if std::mem::take(&mut encoding.wanted) || needs(encoding) {
+                media_ssrc = media_ssrc.or(encoding.ssrc);
+            }
+        }
+        let media_ssrc = media_ssrc?;
+        producer.key_frames.note_sent(now.micros);
         self.counters.plis_out.one();
+        let transport = self.transports.get_mut(producer.transport)?;
         send_rtcp(transport, io.out, &self.counters, |buffer| {
             write_pli(buffer, RECEIVER_SSRC, media_ssrc)
         })
@@ -95,4 +121,9 @@ impl Core {
             self.ask_key_frame_for(consumer, now, io);
         }
     }
+}
+
+fn can_send_to(consumer: &Consumer, transports: &Arena<Transport>) -> bool {
+    let transport = transports.get(consumer.transport);
+    transport.is_some_and(Transport::can_send)
 }

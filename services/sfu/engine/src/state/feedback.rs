@@ -7,6 +7,7 @@ use super::demand::RECEIVER_SSRC;
 use super::layering::tell_activity;
 use super::now::Now;
 use super::outbox::{DATAGRAM_BYTES, send_rtcp, send_rtcp_to};
+use super::reception::ticks;
 use super::transport::Transport;
 use crate::wire::rtcp::{
     ReportBlock, SenderInfo, write_nack, write_receiver_report, write_sender_report,
@@ -61,13 +62,10 @@ impl Core {
         if producer.video {
             tell_activity(producer, now, &self.counters, io);
         }
-        let asks = producer.video && !producer.paused;
         for layer in 0..producer.encodings.len() {
             self.send_nacks(index, layer, now, io);
-            if asks {
-                self.repeat_key_frame_request(index, layer, now, io);
-            }
         }
+        self.request_key_frames(index, now, io);
     }
 
     fn send_nacks(&mut self, index: usize, layer: usize, now: Now, io: &mut Io<'_>) -> Option<()> {
@@ -99,35 +97,6 @@ impl Core {
             rest = rest.get(covered.max(1)..)?;
         }
         Some(())
-    }
-
-    /// Asks again while somebody waits who could be served, and sends what had to rest.
-    fn repeat_key_frame_request(
-        &mut self,
-        index: usize,
-        layer: usize,
-        now: Now,
-        io: &mut Io<'_>,
-    ) -> Option<()> {
-        let encoding = self.producers.get_mut(index)?.encodings.get_mut(layer)?;
-        let transports = &self.transports;
-        let consumers = &self.consumers;
-        let could_be_served = |consumer: &Consumer| {
-            let transport = transports.get(consumer.transport);
-            transport.is_some_and(Transport::can_send)
-        };
-        let known = |&index: &usize| consumers.get(index);
-        let mut waiting = encoding.consumers.iter().filter_map(known);
-        let mut joining = encoding.joining.iter().filter_map(known);
-        let waits = waiting.any(|consumer| consumer.is_waiting() && could_be_served(consumer))
-            || joining.any(could_be_served);
-        if waits {
-            let round_trip_micros = PUBLISHER_ROUND_TRIP_MS * 1_000;
-            encoding
-                .key_frames
-                .want_again(now.micros, round_trip_micros);
-        }
-        self.send_key_frame_request(index, layer, now, io)
     }
 
     fn send_feedback(&mut self, index: usize, now: Now, io: &mut Io<'_>) -> Option<()> {
@@ -250,13 +219,12 @@ impl Core {
             .timestamp_offset()
             .filter(|_| consumer.is_running())?;
         let sampled_at = publisher.clock_offset.ours(report.ntp)?;
-        let elapsed = now.ntp().wrapping_sub(sampled_at) as i64;
-        let ticks = (i128::from(elapsed) * i128::from(consumer.clock_rate)) >> 32;
+        let elapsed = ticks(now.ntp().wrapping_sub(sampled_at), consumer.clock_rate);
         let info = SenderInfo {
             ntp: now.ntp(),
             rtp_timestamp: report
                 .rtp_timestamp
-                .wrapping_add(ticks as u32)
+                .wrapping_add(elapsed)
                 .wrapping_add(offset),
             packets: consumer.counts.packets as u32,
             octets: consumer.counts.octets as u32,

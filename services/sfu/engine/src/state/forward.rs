@@ -1,14 +1,13 @@
 //! A packet from a publisher to everyone who gets it.
 
 use super::arena::Arena;
-use super::consumer::Consumer;
+use super::consumer::{Consumer, Start};
 use super::core::{Arrival, Core, Io};
 use super::counter::Counters;
-use super::extension::ExtensionIds;
-use super::layering::{switch_over, tell_start};
+use super::layering::{settle, switch_over, tell_start};
 use super::now::Now;
 use super::outgoing::{MediaPacket, Shape, fresh_marks, send_packet};
-use super::producer::Encoding;
+use super::producer::{Encoding, Producer};
 use super::segment::Place;
 use super::stream::StreamRole;
 use super::transport::Transport;
@@ -20,11 +19,12 @@ use crate::wire::srtp::SrtpError;
 /// What is known of a packet while it goes to its consumers.
 #[derive(Clone, Copy)]
 struct Passage<'a> {
-    packet: MediaPacket<'a>,
+    media: MediaPacket<'a>,
     extended: u64,
     clock_rate: u32,
     /// A consumer may start with it.
     can_start: bool,
+    came_at_micros: u64,
     now: Now,
 }
 
@@ -87,7 +87,7 @@ impl Core {
     ) -> Option<StreamRole> {
         let transport = self.transports.get_mut(index)?;
         let stream = *transport.unclaimed.note(header, packet, now.micros);
-        let role = self.claim(index, &stream);
+        let role = self.claim(index, &stream, Some(now));
         if role.is_none() {
             self.counters.rtp_before_produce.one();
         }
@@ -114,7 +114,13 @@ impl Core {
             return None;
         };
         let encoding = producer.encodings.get(role.encoding)?;
-        let (Some(ssrc), Some(_)) = (encoding.ssrc, encoding.sequences.highest()) else {
+        // Nothing says whose number it is, or it would lead the stream astray.
+        let sequences = &encoding.sequences;
+        let known = sequences.highest().filter(|highest| {
+            let extended = sequences.peek(original);
+            extended.saturating_sub(*highest) <= nack::MAX_MISSING as u64
+        });
+        let Some(ssrc) = encoding.ssrc.filter(|_| known.is_some()) else {
             self.counters.rtx_orphaned.one();
             return None;
         };
@@ -140,11 +146,14 @@ impl Core {
         };
         let encoding = producer.encodings.get_mut(role.encoding)?;
         let extended = encoding.sequences.unwrap(header.sequence);
+        let media = MediaPacket::new(header, packet, &codec, &producer.extensions);
+        let is_empty = media.payload().is_empty();
+        let mut goes_on = true;
         if !role.rtx {
             let (came_at, rate) = (arrival.micros, codec.clock_rate);
             let reception = &mut encoding.reception;
-            reception.note(extended, header.timestamp, came_at, rate);
-            if !header.payload(packet).is_empty() {
+            goes_on = reception.note(extended, header.timestamp, came_at, rate);
+            if !is_empty {
                 encoding.activity.note(header.timestamp, arrival.now.micros);
             }
         }
@@ -152,30 +161,33 @@ impl Core {
             .losses
             .receive(extended, arrival.now.micros / 1_000)
         {
-            nack::Arrival::Newest | nack::Arrival::Recovered => {}
+            nack::Arrival::Newest if goes_on => {}
+            nack::Arrival::Recovered => {}
             nack::Arrival::Late => {
                 self.counters.duplicates_in.one();
                 return None;
             }
-            nack::Arrival::Lost => restart(encoding, &mut self.consumers, &self.counters),
+            _ => restart(encoding, &mut self.consumers, &self.counters),
         }
-        let key_frame = codec.begins_key_frame(header.payload(packet));
+        let begins_key_frame = media.begins_key_frame();
         encoding.keep(extended, header, packet);
-        if key_frame == Some(true) {
+        if begins_key_frame {
             encoding.note_key_frame(extended, arrival.now.micros);
+            producer.key_frames.note_answer();
         }
         let passage = Passage {
-            packet: MediaPacket::new(header, packet, &producer.extensions),
+            media,
             extended,
             clock_rate: codec.clock_rate,
-            can_start: key_frame != Some(false),
+            can_start: begins_key_frame || !(codec.is_vp8 || is_empty),
+            came_at_micros: arrival.now.micros,
             now: arrival.now,
         };
         self.fan_out(role, &passage, io)
     }
 
-    /// Starts a consumer that has never run with the key frame that others have just got, if there is
-    /// one: a request for another would have to rest.
+    /// Starts a consumer with the key frame that others have just got, if there is one that is news to
+    /// its viewer: a request for another would have to rest.
     pub(super) fn start_from_cache(
         &mut self,
         index: usize,
@@ -183,26 +195,35 @@ impl Core {
         io: &mut Io<'_>,
     ) -> Option<()> {
         let consumer = self.consumers.get_mut(index)?;
-        let producer = self.producers.get(consumer.producer)?;
-        if consumer.has_run() || producer.paused {
+        let producer = self.producers.get_mut(consumer.producer)?;
+        let layer = consumer.target().unwrap_or(consumer.layer());
+        let fresh = producer.encodings.get(layer)?.fresh_key_frame(now.micros);
+        let (extended, came_at_micros) = fresh.filter(|_| !producer.paused)?;
+        if !consumer.is_news(came_at_micros) {
             return None;
         }
-        let encoding = producer.encodings.get(consumer.layer())?;
-        let extended = encoding.fresh_key_frame(now.micros)?;
+        settle(producer, consumer, index);
+        let encoding = producer.encodings.get(layer)?;
         let (header, bytes) = encoding.cache.get(extended)?;
+        let codec = producer.codec(header.payload_type)?;
         let passage = Passage {
-            packet: MediaPacket::new(header, bytes, &producer.extensions),
+            media: MediaPacket::new(header, bytes, &codec, &producer.extensions),
             extended,
-            clock_rate: producer.codec(header.payload_type)?.clock_rate,
+            clock_rate: codec.clock_rate,
             can_start: true,
+            came_at_micros,
             now,
         };
         let transport = self.transports.get_mut(consumer.transport)?;
-        let ids = &producer.extensions;
-        pass_on(transport, consumer, &passage, io, &self.counters)?;
-        catch_up(encoding, ids, &passage, &mut |later| {
-            pass_on(transport, consumer, later, io, &self.counters);
-        });
+        let mut route = Route {
+            producer,
+            layer,
+            transport,
+            consumer,
+            counters: &self.counters,
+        };
+        route.pass_on(&passage, io);
+        route.catch_up(&passage, io);
         tell_start(consumer, index, &mut self.untold_layers, &self.counters, io);
         Some(())
     }
@@ -212,11 +233,11 @@ impl Core {
         if producer.paused {
             return None;
         }
+        let layer = role.encoding;
         if passage.can_start {
-            switch_over(producer, role.encoding, &mut self.consumers);
+            switch_over(producer, layer, &mut self.consumers);
         }
-        let encoding = producer.encodings.get(role.encoding)?;
-        for &index in &encoding.consumers {
+        for &index in &producer.encodings.get(layer)?.consumers {
             let Some(consumer) = self.consumers.get_mut(index) else {
                 continue;
             };
@@ -224,13 +245,16 @@ impl Core {
                 continue;
             };
             let waited = consumer.is_waiting();
-            pass_on(transport, consumer, passage, io, &self.counters);
-            if waited && consumer.is_running() {
-                let ids = &producer.extensions;
-                let mut send = |later: &Passage<'_>| {
-                    pass_on(transport, consumer, later, io, &self.counters);
-                };
-                catch_up(encoding, ids, passage, &mut send);
+            let mut route = Route {
+                producer,
+                layer,
+                transport,
+                consumer,
+                counters: &self.counters,
+            };
+            route.pass_on(passage, io);
+            if waited && route.consumer.is_running() {
+                route.catch_up(passage, io);
                 tell_start(consumer, index, &mut self.untold_layers, &self.counters, io);
             }
         }
@@ -238,27 +262,99 @@ impl Core {
     }
 }
 
-/// The start of a key frame may come late, by retransmission: what has overtaken it goes after it.
-fn catch_up(
-    encoding: &Encoding,
-    ids: &ExtensionIds,
-    start: &Passage<'_>,
-    send: &mut dyn FnMut(&Passage<'_>),
-) {
-    let highest = encoding.sequences.highest().unwrap_or(start.extended);
-    for extended in start.extended + 1..=highest {
-        if let Some((header, bytes)) = encoding.cache.get(extended) {
-            send(&Passage {
-                packet: MediaPacket::new(header, bytes, ids),
-                extended,
-                ..*start
+/// From one encoding to one consumer.
+struct Route<'a> {
+    producer: &'a Producer,
+    layer: usize,
+    transport: &'a mut Transport,
+    consumer: &'a mut Consumer,
+    counters: &'a Counters,
+}
+
+impl Route<'_> {
+    /// Sends a packet, if it is one for this consumer.
+    fn pass_on(&mut self, passage: &Passage<'_>, io: &mut Io<'_>) -> Option<()> {
+        if self.consumer.is_paused() {
+            return None;
+        }
+        if !self.transport.can_send() {
+            // What it misses is a gap that only a key frame can mend.
+            self.consumer.wait();
+            return None;
+        }
+        let media = &passage.media;
+        if media.payload().is_empty() {
+            self.consumer.skip(passage.extended);
+            return None;
+        }
+        let Some(codec) = self.consumer.codec(media.header.payload_type) else {
+            self.counters.dropped_payload_type.one();
+            return None;
+        };
+        let place = self.place(passage)?;
+        let (transport, consumer) = (&mut *self.transport, &mut *self.consumer);
+        let marks = fresh_marks(transport, consumer, passage.now);
+        let shape = Shape::media(consumer, media, codec.payload_type, place, marks);
+        if send_packet(transport, consumer, media, &shape, io.out, self.counters) {
+            let octets = media.payload().len();
+            consumer.ring.note(place.out, marks);
+            consumer.note_sent(place.out, shape.stamp, octets, passage.now.micros);
+        }
+        Some(())
+    }
+
+    /// Our number for the packet and what is added to its stamp; the stream may start with it.
+    fn place(&mut self, passage: &Passage<'_>) -> Option<Place> {
+        if self.consumer.is_waiting() {
+            if !passage.can_start {
+                return None;
+            }
+            let source = passage.media.header.ssrc;
+            let rate = passage.clock_rate;
+            let before = self.consumer.stretch();
+            let bridge = before.and_then(|to| self.producer.bridge(self.layer, source, to, rate));
+            self.consumer.start(&Start {
+                extended: passage.extended,
+                stamp: passage.media.stamp(),
+                source,
+                clock_rate: rate,
+                came_at_micros: passage.came_at_micros,
+                bridge,
             });
         }
+        let place = self.consumer.place(passage.extended);
+        if place.is_none() {
+            self.counters.dropped_late.one();
+        }
+        place
+    }
+
+    /// The start of a key frame may come late, by retransmission: what has overtaken it goes after it.
+    fn catch_up(&mut self, start: &Passage<'_>, io: &mut Io<'_>) -> Option<()> {
+        let encoding = self.producer.encodings.get(self.layer)?;
+        let highest = encoding.sequences.highest().unwrap_or(start.extended);
+        for extended in start.extended + 1..=highest {
+            let Some((header, bytes)) = encoding.cache.get(extended) else {
+                continue;
+            };
+            let codec = self.producer.codec(header.payload_type)?;
+            let later = Passage {
+                media: MediaPacket::new(header, bytes, &codec, &self.producer.extensions),
+                extended,
+                ..*start
+            };
+            self.pass_on(&later, io);
+        }
+        Some(())
     }
 }
 
 /// What follows cannot be told from what is missing: everyone starts anew.
-fn restart(encoding: &mut Encoding, consumers: &mut Arena<Consumer>, counters: &Counters) {
+pub(super) fn restart(
+    encoding: &mut Encoding,
+    consumers: &mut Arena<Consumer>,
+    counters: &Counters,
+) {
     counters.streams_restarted.one();
     encoding.restart();
     for &index in &encoding.consumers {
@@ -285,54 +381,4 @@ fn record_arrival(
         let sequence = u16::from_be_bytes([high, low]);
         transport.arrivals.record(sequence, arrival_micros);
     }
-}
-
-/// Sends a packet to one consumer, if it is one for it.
-fn pass_on(
-    transport: &mut Transport,
-    consumer: &mut Consumer,
-    passage: &Passage<'_>,
-    io: &mut Io<'_>,
-    counters: &Counters,
-) -> Option<()> {
-    if consumer.is_paused() {
-        return None;
-    }
-    if !transport.can_send() {
-        // What it misses is a gap that only a key frame can mend.
-        consumer.wait();
-        return None;
-    }
-    let packet = &passage.packet;
-    let Some(codec) = consumer.codec(packet.header.payload_type) else {
-        counters.dropped_payload_type.one();
-        return None;
-    };
-    let place = place(consumer, passage, counters)?;
-    let marks = fresh_marks(transport, consumer, passage.now);
-    let shape = Shape::media(consumer, packet.header, codec.payload_type, place, marks);
-    if send_packet(transport, consumer, packet, &shape, io.out, counters) {
-        let octets = packet.payload().len();
-        let timestamp = shape.header.timestamp;
-        consumer.ring.note(place.out, marks);
-        consumer.note_sent(place.out, timestamp, octets, passage.now.micros);
-    }
-    Some(())
-}
-
-/// Our number and timestamp offset for the packet, with which the stream may start.
-fn place(consumer: &mut Consumer, passage: &Passage<'_>, counters: &Counters) -> Option<Place> {
-    if consumer.is_waiting() {
-        if !passage.can_start {
-            return None;
-        }
-        let timestamp = passage.packet.header.timestamp;
-        let rate = passage.clock_rate;
-        consumer.start(passage.extended, timestamp, rate, passage.now.micros);
-    }
-    let place = consumer.place(passage.extended);
-    if place.is_none() {
-        counters.dropped_late.one();
-    }
-    place
 }

@@ -34,12 +34,10 @@ impl Core {
         if consumer.is_running() {
             consumer.aim(Some(layer));
             producer.encodings.get_mut(layer)?.joining.push(index);
-            let producer = consumer.producer;
-            self.ask_key_frame(producer, layer, now, io);
         } else {
             move_to(producer, consumer, index, layer);
-            self.ask_key_frame_for(index, now, io);
         }
+        self.ask_key_frame_for(index, now, io);
         Some(())
     }
 

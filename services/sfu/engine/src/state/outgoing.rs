@@ -5,12 +5,14 @@ use super::counter::Counters;
 use super::extension::{Extension, ExtensionIds};
 use super::now::Now;
 use super::outbox::{DATAGRAM_BYTES, Outbox};
-use super::segment::Place;
+use super::producer::Codec;
+use super::segment::{Place, Stamp};
 use super::sent::Marks;
 use super::transport::Transport;
 use crate::wire::rtp::{OutgoingHeader, RtpHeader, write_packet};
 use crate::wire::rtx;
 use crate::wire::srtp::MAX_OVERHEAD_BYTES;
+use crate::wire::vp8::Descriptor;
 
 const MAX_ELEMENTS: usize = 6;
 /// What is left for header and payload when the tag has its room.
@@ -22,16 +24,37 @@ const PLAIN_BYTES: usize = DATAGRAM_BYTES - MAX_OVERHEAD_BYTES;
 pub struct MediaPacket<'a> {
     pub header: &'a RtpHeader,
     pub bytes: &'a [u8],
+    /// Of VP8.
+    descriptor: Option<Descriptor>,
     /// Extensions that go through unchanged.
-    pub carried: Carried<'a>,
+    carried: Carried<'a>,
 }
 
 impl<'a> MediaPacket<'a> {
-    pub fn new(header: &'a RtpHeader, bytes: &'a [u8], ids: &ExtensionIds) -> Self {
+    pub fn new(header: &'a RtpHeader, bytes: &'a [u8], codec: &Codec, ids: &ExtensionIds) -> Self {
+        let payload = header.payload(bytes);
         Self {
             header,
             bytes,
+            descriptor: Descriptor::parse(payload).filter(|_| codec.is_vp8),
             carried: Carried::read(header, bytes, ids),
+        }
+    }
+
+    pub fn begins_key_frame(&self) -> bool {
+        let descriptor = self.descriptor.as_ref();
+        descriptor.is_some_and(|descriptor| descriptor.is_key_frame_start(self.payload()))
+    }
+
+    /// What runs on, as the publisher numbers it.
+    pub fn stamp(&self) -> Stamp {
+        let descriptor = self.descriptor.as_ref();
+        let picture_id = descriptor.and_then(|descriptor| descriptor.picture_id);
+        let tl0_index = descriptor.and_then(|descriptor| descriptor.tl0_index);
+        Stamp {
+            timestamp: self.header.timestamp,
+            picture_id: picture_id.map_or(0, |id| id.value),
+            tl0_index: tl0_index.unwrap_or(0),
         }
     }
 
@@ -69,6 +92,7 @@ impl<'a> Carried<'a> {
 #[derive(Clone, Copy)]
 pub struct Shape {
     pub header: OutgoingHeader,
+    pub stamp: Stamp,
     pub rollover: u32,
     pub marks: Marks,
     /// The number that an RTX packet repeats.
@@ -79,20 +103,22 @@ impl Shape {
     /// A media packet under the consumer's names.
     pub fn media(
         consumer: &Consumer,
-        header: &RtpHeader,
+        packet: &MediaPacket<'_>,
         payload_type: u8,
         place: Place,
         marks: Marks,
     ) -> Self {
         let Place { out, shift } = place;
+        let stamp = packet.stamp().plus(shift);
         Self {
             header: OutgoingHeader {
-                marker: header.marker,
+                marker: packet.header.marker,
                 payload_type,
                 sequence: out as u16,
-                timestamp: header.timestamp.wrapping_add(shift.timestamp),
+                timestamp: stamp.timestamp,
                 ssrc: consumer.ssrc,
             },
+            stamp,
             rollover: (out >> 16) as u32,
             marks,
             original: None,
@@ -185,6 +211,11 @@ pub fn send_packet(
         counters.dropped_too_long.one();
         return false;
     };
+    if let Some(descriptor) = &packet.descriptor {
+        let (picture_id, tl0_index) = (shape.stamp.picture_id, shape.stamp.tl0_index);
+        let copy = &mut slot[plain - payload.len()..plain];
+        descriptor.rewrite(copy, picture_id, tl0_index);
+    }
     let Ok(length) = crypto.outbound.protect_rtp(slot, plain, shape.rollover) else {
         counters.send_errors.one();
         return false;

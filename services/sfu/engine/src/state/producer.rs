@@ -1,16 +1,17 @@
 //! A stream that comes in, in one encoding or several.
 
 use super::activity::Activity;
+use super::allowance::Allowance;
 use super::cache::PacketCache;
 use super::extension::{Extension, ExtensionIds};
 use super::key_frame::{KeyFrameRequests, MIN_INTERVAL_MICROS};
 use super::reception::Reception;
+use super::segment::Segment;
 use super::stream::{StreamRole, StreamTraits};
 use crate::command::{InboundEncoding, ProducerConfig};
 use crate::wire::nack::LossDetector;
 use crate::wire::rtp::RtpHeader;
 use crate::wire::sequence::SequenceUnwrapper;
-use crate::wire::vp8::Descriptor;
 
 /// About 1.7 s of a 2.5 Mbit/s layer.
 const VIDEO_CACHE_PACKETS: usize = 512;
@@ -23,29 +24,12 @@ pub struct Codec {
     pub payload_type: u8,
     pub clock_rate: u32,
     pub rtx_payload_type: Option<u8>,
-    key_frames: KeyFrames,
+    /// The key frames of others cannot be told, or there is no such thing.
+    pub is_vp8: bool,
 }
 
-/// How to find the start of a key frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum KeyFrames {
-    Vp8,
-    /// Cannot be told, or there is no such thing.
-    Opaque,
-}
-
-impl Codec {
-    /// Whether this payload begins a key frame; `None` if that cannot be told.
-    pub fn begins_key_frame(&self, payload: &[u8]) -> Option<bool> {
-        match self.key_frames {
-            KeyFrames::Vp8 => Some(
-                Descriptor::parse(payload)
-                    .is_some_and(|descriptor| descriptor.is_key_frame_start(payload)),
-            ),
-            KeyFrames::Opaque => None,
-        }
-    }
-}
+/// A browser never does it; who does it for each packet has but these.
+type Takeovers = Allowance<2, 1_000_000>;
 
 /// One layer.
 pub struct Encoding {
@@ -58,7 +42,10 @@ pub struct Encoding {
     pub cache: PacketCache,
     pub reception: Reception,
     pub activity: Activity,
-    pub key_frames: KeyFrameRequests,
+    /// Somebody asked for a key frame whom one would help who does not wait for it.
+    pub wanted: bool,
+    /// How often other SSRCs may take over.
+    pub takeovers: Takeovers,
     /// Extended number of the latest start of a key frame, and when it came.
     key_frame: Option<(u64, u64)>,
     /// Packets received, retransmissions included.
@@ -85,7 +72,8 @@ impl Encoding {
             cache: PacketCache::new(capacity),
             reception: Reception::default(),
             activity: Activity::default(),
-            key_frames: KeyFrameRequests::default(),
+            wanted: false,
+            takeovers: Takeovers::default(),
             key_frame: None,
             packets_received: 0,
             consumers: Vec::new(),
@@ -103,17 +91,18 @@ impl Encoding {
 
     /// A key frame begins with this packet.
     pub fn note_key_frame(&mut self, extended: u64, now_micros: u64) {
-        self.key_frames.satisfy();
+        self.wanted = false;
         if self.key_frame.is_none_or(|(newest, _)| newest < extended) {
             self.key_frame = Some((extended, now_micros));
         }
     }
 
-    /// The start of a key frame so young that to ask for another one would be too soon.
-    pub fn fresh_key_frame(&self, now_micros: u64) -> Option<u64> {
-        let (extended, came_at_micros) = self.key_frame?;
-        let age_micros = now_micros.saturating_sub(came_at_micros);
-        (age_micros < MIN_INTERVAL_MICROS).then_some(extended)
+    /// The start of a key frame so young that to ask for another one would be too soon, and when it
+    /// came.
+    pub fn fresh_key_frame(&self, now_micros: u64) -> Option<(u64, u64)> {
+        self.key_frame.filter(|(_, came_at_micros)| {
+            now_micros.saturating_sub(*came_at_micros) < MIN_INTERVAL_MICROS
+        })
     }
 
     /// Nobody may start with the latest one.
@@ -124,7 +113,14 @@ impl Encoding {
     /// Only another key frame leads on.
     pub fn restart(&mut self) {
         self.forget_key_frame();
-        self.key_frames.want();
+        self.wanted = true;
+    }
+
+    /// Another SSRC sends it from now on. What was kept of the one before stays for who asks for it.
+    pub fn change_source(&mut self) {
+        self.sequences.start_anew();
+        self.losses = LossDetector::new();
+        self.reception = Reception::default();
     }
 }
 
@@ -154,6 +150,7 @@ pub struct Producer {
     pub codecs: Vec<Codec>,
     pub extensions: ExtensionIds,
     pub encodings: Vec<Encoding>,
+    pub key_frames: KeyFrameRequests,
 }
 
 impl Producer {
@@ -163,10 +160,7 @@ impl Producer {
             payload_type: codec.payload_type,
             clock_rate: codec.clock_rate,
             rtx_payload_type: codec.rtx_payload_type,
-            key_frames: match codec.name.as_str() {
-                "vp8" => KeyFrames::Vp8,
-                _ => KeyFrames::Opaque,
-            },
+            is_vp8: codec.name == "vp8",
         });
         Self {
             handle,
@@ -182,6 +176,7 @@ impl Producer {
                 .into_iter()
                 .map(|declared| Encoding::new(declared, video))
                 .collect(),
+            key_frames: KeyFrameRequests::default(),
         }
     }
 
@@ -250,24 +245,33 @@ impl Producer {
         } else {
             sole.declared.ssrc
         };
-        match (declared, sole.declared.rid.as_ref(), same_mid) {
-            (Some(_), _, _) => Recognition::No,
-            (None, _, true) => Recognition::Certain { encoding: 0, rtx },
-            (None, None, false) => Recognition::Likely { encoding: 0, rtx },
-            (None, Some(_), false) => Recognition::No,
+        match (same_mid, declared, &sole.declared.rid) {
+            (true, ..) => Recognition::Certain { encoding: 0, rtx },
+            (false, None, None) => Recognition::Likely { encoding: 0, rtx },
+            (false, ..) => Recognition::No,
         }
     }
 
-    /// Gives an encoding its SSRC. False when it has another one, which it keeps.
-    pub fn bind(&mut self, role: StreamRole, ssrc: u32) -> bool {
-        let Some(encoding) = self.encodings.get_mut(role.encoding) else {
-            return false;
-        };
-        let place = if role.rtx {
+    /// Where an encoding's SSRC is kept.
+    pub fn ssrc_mut(&mut self, role: StreamRole) -> Option<&mut Option<u32>> {
+        let encoding = self.encodings.get_mut(role.encoding)?;
+        Some(if role.rtx {
             &mut encoding.rtx_ssrc
         } else {
             &mut encoding.ssrc
-        };
-        *place.get_or_insert(ssrc) == ssrc
+        })
+    }
+
+    /// What turns timestamps of an encoding into those of another stretch; `None` if that cannot be
+    /// told.
+    pub fn bridge(&self, layer: usize, source: u32, to: &Segment, clock_rate: u32) -> Option<u32> {
+        if source == to.source {
+            return Some(0);
+        }
+        let other = self.encodings.get(to.layer)?;
+        let same = other.ssrc == Some(to.source);
+        let theirs = other.reception.publisher_report().filter(|_| same)?;
+        let ours = self.encodings.get(layer)?.reception.publisher_report()?;
+        Some(ours.bridge(theirs, clock_rate))
     }
 }

@@ -15,6 +15,21 @@ pub struct PublisherReport {
     pub arrived_ntp: u64,
 }
 
+impl PublisherReport {
+    /// What turns timestamps of this report's stream into those of another one, of the same publisher
+    /// and rate, for the same moment.
+    pub fn bridge(&self, to: &Self, clock_rate: u32) -> u32 {
+        let between = ticks(self.ntp.wrapping_sub(to.ntp), clock_rate);
+        let there = to.rtp_timestamp.wrapping_add(between);
+        there.wrapping_sub(self.rtp_timestamp)
+    }
+}
+
+/// How far a clock moves in a difference of 32.32 NTP timestamps, a negative one as well.
+pub fn ticks(ntp: u64, clock_rate: u32) -> u32 {
+    ((i128::from(ntp as i64) * i128::from(clock_rate)) >> 32) as u32
+}
+
 #[derive(Debug, Default)]
 pub struct Reception {
     first: Option<u64>,
@@ -30,21 +45,31 @@ pub struct Reception {
 }
 
 impl Reception {
-    /// A packet came by itself; retransmissions do not count (RFC 4588, 4).
-    pub fn note(&mut self, extended: u64, timestamp: u32, arrival_micros: u64, clock_rate: u32) {
+    /// A packet came by itself; retransmissions do not count (RFC 4588, 4). Answers whether its
+    /// timestamp goes on from the one before.
+    pub fn note(
+        &mut self,
+        extended: u64,
+        timestamp: u32,
+        arrival_micros: u64,
+        clock_rate: u32,
+    ) -> bool {
         self.first = Some(self.first.map_or(extended, |first| first.min(extended)));
         self.highest = self.highest.max(extended);
         self.received += 1;
         let ticks = u128::from(arrival_micros) * u128::from(clock_rate) / 1_000_000;
         let transit = (ticks as u32).wrapping_sub(timestamp);
-        if let Some(before) = self.transit.replace(transit) {
-            let change = u64::from((transit.wrapping_sub(before) as i32).unsigned_abs());
-            // A jump of more than ten seconds is a stream that started anew, not jitter.
-            if change < u64::from(clock_rate) * 10 {
-                let rounded = (self.jitter_sixteenths + 8) >> 4;
-                self.jitter_sixteenths = self.jitter_sixteenths + change - rounded;
-            }
+        let Some(before) = self.transit.replace(transit) else {
+            return true;
+        };
+        let change = u64::from((transit.wrapping_sub(before) as i32).unsigned_abs());
+        // A jump of more than ten seconds is a stream that started anew, not jitter.
+        let goes_on = change < u64::from(clock_rate) * 10;
+        if goes_on {
+            let rounded = (self.jitter_sixteenths + 8) >> 4;
+            self.jitter_sixteenths = self.jitter_sixteenths + change - rounded;
         }
+        goes_on
     }
 
     pub fn publisher_report(&self) -> Option<&PublisherReport> {

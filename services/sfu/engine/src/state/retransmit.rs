@@ -58,6 +58,8 @@ impl Core {
         let encoding = producer.encodings.get(segment.layer);
         let cached = encoding.and_then(|encoding| encoding.cache.get(extended));
         let (header, bytes) = cached.ok_or(Refusal::Gone)?;
+        let codec = producer.codec(header.payload_type).ok_or(Refusal::Gone)?;
+        let packet = MediaPacket::new(header, bytes, &codec, &producer.extensions);
         let codec = consumer.codec(header.payload_type).ok_or(Refusal::Gone)?;
         let transport = self
             .transports
@@ -67,11 +69,10 @@ impl Core {
         let first_marks = consumer.ring.resend(out, now.micros, interval)?;
         // The same SSRC and number must protect the same bytes: another send time under the same
         // nonce would give the key of the tag away (RFC 7714, 8.4).
-        let same = Shape::media(consumer, header, codec.payload_type, place, first_marks);
+        let same = Shape::media(consumer, &packet, codec.payload_type, place, first_marks);
         let rtx_type = codec.rtx_payload_type;
-        let by_rtx = rtx_shape(transport, consumer, same.header, rtx_type, now);
+        let by_rtx = rtx_shape(transport, consumer, same, rtx_type, now);
         let shape = by_rtx.unwrap_or(same);
-        let packet = MediaPacket::new(header, bytes, &producer.extensions);
         if send_packet(transport, consumer, &packet, &shape, io.out, &self.counters) {
             consumer.counts.retransmitted += 1;
         }
@@ -83,7 +84,7 @@ impl Core {
 fn rtx_shape(
     transport: &mut Transport,
     consumer: &mut Consumer,
-    plain: OutgoingHeader,
+    plain: Shape,
     payload_type: Option<u8>,
     now: Now,
 ) -> Option<Shape> {
@@ -94,11 +95,12 @@ fn rtx_shape(
             payload_type,
             sequence: number as u16,
             ssrc,
-            ..plain
+            ..plain.header
         },
         rollover: (number >> 16) as u32,
         marks: fresh_marks(transport, consumer, now),
-        original: Some(plain.sequence),
+        original: Some(plain.header.sequence),
+        ..plain
     })
 }
 

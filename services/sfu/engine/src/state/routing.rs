@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use super::consumer::{Consumer, Wiring};
 use super::core::{Core, Io};
 use super::extension::{Extension, ExtensionIds};
+use super::forward::restart;
 use super::layering::{cancel_switch, settle, switch_over};
 use super::now::Now;
 use super::producer::{Producer, Recognition};
@@ -56,25 +57,44 @@ impl Core {
         };
         let remembered: Vec<StreamTraits> = found.unclaimed.iter().copied().collect();
         for stream in &remembered {
-            self.claim(transport, stream);
+            self.claim(transport, stream, None);
         }
     }
 
-    /// Finds the producer that a stream belongs to and binds it.
-    pub(super) fn claim(&mut self, transport: usize, stream: &StreamTraits) -> Option<StreamRole> {
-        let role = self.recognise(transport, stream)?;
-        let producer = self.producers.get_mut(role.producer)?;
-        if !producer.bind(role, stream.ssrc) {
-            self.counters.duplicate_ssrc.one();
-            return None;
-        }
+    /// Finds the producer that a stream belongs to and binds it. One that speaks at present, when that
+    /// is given, and has never been retired, takes the place of another.
+    pub(super) fn claim(
+        &mut self,
+        transport: usize,
+        stream: &StreamTraits,
+        now: Option<Now>,
+    ) -> Option<StreamRole> {
+        let (role, certain) = self.recognise(transport, stream)?;
         let transport = self.transports.get_mut(transport)?;
+        let producer = self.producers.get_mut(role.producer)?;
+        if let Some(before) = *producer.ssrc_mut(role)? {
+            let now = now.filter(|_| certain && !transport.has_departed(stream.ssrc));
+            let encoding = producer.encodings.get_mut(role.encoding)?;
+            if !now.is_some_and(|now| encoding.takeovers.take(now.micros)) {
+                self.counters.duplicate_ssrc.one();
+                return None;
+            }
+            transport.streams.remove(&before);
+            transport.depart(before);
+            self.counters.ssrcs_changed.one();
+            if !role.rtx {
+                encoding.change_source();
+                restart(encoding, &mut self.consumers, &self.counters);
+            }
+        }
+        *producer.ssrc_mut(role)? = Some(stream.ssrc);
         transport.streams.insert(stream.ssrc, role);
         transport.unclaimed.forget(stream.ssrc);
         Some(role)
     }
 
-    fn recognise(&self, transport: usize, stream: &StreamTraits) -> Option<StreamRole> {
+    /// Whose a stream is, and whether that is certain.
+    fn recognise(&self, transport: usize, stream: &StreamTraits) -> Option<(StreamRole, bool)> {
         let mut likely = None;
         let mut candidates = 0;
         for &index in &self.transports.get(transport)?.producers {
@@ -84,10 +104,12 @@ impl Core {
                 rtx,
             };
             match self.producers.get(index)?.recognise(stream) {
-                Recognition::Certain { encoding, rtx } => return Some(role(encoding, rtx)),
+                Recognition::Certain { encoding, rtx } => {
+                    return Some((role(encoding, rtx), true));
+                }
                 Recognition::Likely { encoding, rtx } => {
                     candidates += 1;
-                    likely = Some(role(encoding, rtx));
+                    likely = Some((role(encoding, rtx), false));
                 }
                 Recognition::No => {}
             }
@@ -250,7 +272,7 @@ impl Core {
             packets_sent: consumer.counts.packets,
             packets_retransmitted: consumer.counts.retransmitted,
             nacks_received: consumer.counts.nacks,
-            key_frame_requests_sent: encoding.key_frames.sent(),
+            key_frame_requests_sent: producer.key_frames.sent(),
             waiting_for_key_frame: producer.video && consumer.is_waiting(),
             round_trip_ms: round_trip.map(|micros| (micros / 1_000) as u32),
             layer: consumer.forwarded(),

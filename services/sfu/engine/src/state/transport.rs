@@ -137,6 +137,11 @@ impl Transport {
         self.departed.push_back(ssrc);
     }
 
+    /// Whether a stream of this SSRC was one of a producer's that is gone, or that has another now.
+    pub fn has_departed(&self, ssrc: u32) -> bool {
+        self.departed.contains(&ssrc)
+    }
+
     /// Forgets the replay state of the SSRC that departed first.
     pub fn make_room_for_ssrc(&mut self) {
         while let Some(ssrc) = self.departed.pop_front() {

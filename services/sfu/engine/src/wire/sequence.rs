@@ -13,16 +13,29 @@ pub const fn is_newer(a: u16, b: u16) -> bool {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SequenceUnwrapper {
     highest: Option<u64>,
+    /// Cycles before the one below the first number.
+    cycles: u64,
 }
 
 impl SequenceUnwrapper {
     pub const fn new() -> Self {
-        Self { highest: None }
+        Self {
+            highest: None,
+            cycles: 0,
+        }
     }
 
     /// The highest extended number so far.
     pub const fn highest(&self) -> Option<u64> {
         self.highest
+    }
+
+    /// The next number is the first of another stream, all of whose numbers lie above those so far.
+    pub fn start_anew(&mut self) {
+        self.cycles = self
+            .highest
+            .map_or(self.cycles, |highest| (highest >> 16) + 1);
+        self.highest = None;
     }
 
     /// The extended number nearest to the highest one; remembers it when it is higher.
@@ -38,7 +51,7 @@ impl SequenceUnwrapper {
     /// What `unwrap` would answer, without remembering it.
     pub fn peek(&self, sequence: u16) -> u64 {
         let Some(highest) = self.highest else {
-            return 0x1_0000 | u64::from(sequence);
+            return (self.cycles + 1) << 16 | u64::from(sequence);
         };
         let forward = sequence.wrapping_sub(highest as u16);
         if forward < 0x8000 {
@@ -86,8 +99,22 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_another_stream_lie_above_all_before_even_those_sent_before_its_first() {
+        let mut unwrapper = SequenceUnwrapper::new();
+        unwrapper.start_anew();
+        let before = unwrapper.unwrap(0xffff);
+        unwrapper.start_anew();
+        let first = unwrapper.unwrap(0);
+        assert!(unwrapper.unwrap(0x8001) > before);
+        assert_eq!(unwrapper.highest(), Some(first));
+    }
+
+    #[test]
     fn nothing_goes_below_zero() {
-        let mut unwrapper = SequenceUnwrapper { highest: Some(10) };
+        let mut unwrapper = SequenceUnwrapper {
+            highest: Some(10),
+            cycles: 0,
+        };
         assert_eq!(unwrapper.peek(0xffff), 0xffff);
         assert_eq!(unwrapper.unwrap(9), 9);
     }

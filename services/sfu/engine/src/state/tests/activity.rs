@@ -75,7 +75,7 @@ fn neither_padding_nor_retransmissions_make_a_layer_active() {
     for number in next..next + 30 {
         send(&mut lab, &publisher, 0, number, false);
         let padding = header(VIDEO_TYPE, LAYERS[2], number, 0);
-        lab.receive(publisher.tuple, &publisher.protect(padding, &[], &[]));
+        lab.receive(publisher.tuple, &publisher.padding(padding));
         let head = header(RTX_TYPE, LAYERS[1] + 0x1000, number, 0);
         let mut original = vec![0, 9];
         original.extend(vp8(false));

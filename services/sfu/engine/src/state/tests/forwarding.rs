@@ -99,7 +99,10 @@ fn lost_request_is_repeated_soon_while_somebody_waits_and_not_after() {
     let (mut publisher, _viewer) = video_call(&mut lab);
     assert_eq!(plis(&mut publisher, &lab.sent()), 1);
     lab.pass(1_000);
-    assert_eq!(plis(&mut publisher, &lab.sent()), 3);
+    assert_eq!(plis(&mut publisher, &lab.sent()), 2);
+    lab.pass(30_000);
+    let rarely = plis(&mut publisher, &lab.sent());
+    assert!((12..=14).contains(&rarely), "{rarely}");
     send_video(&mut lab, &publisher, 10, 0, true);
     lab.pass(5_000);
     assert_eq!(plis(&mut publisher, &lab.sent()), 0);
@@ -305,29 +308,6 @@ fn stream_that_two_producers_could_have_is_given_to_neither() {
         &publisher.protect(head, &[(MID, b"2")], &vp8(true)),
     );
     assert_eq!(lab.counter("rtp_before_produce"), 1);
-}
-
-#[test]
-fn second_stream_for_an_encoding_is_counted_and_the_first_keeps_it() {
-    let mut lab = Lab::new();
-    let publisher = lab.connect(1);
-    let mut viewer = lab.connect(2);
-    lab.apply(add_producer(
-        1,
-        1,
-        video(Some("1"), &[(None, None, Some("r0"))]),
-    ));
-    lab.apply(add_consumer(1, 1, 2, consumer(OUT, None)));
-    for ssrc in [71, 72] {
-        let head = header(VIDEO_TYPE, ssrc, 1, 0);
-        let elements: [(u8, &[u8]); 2] = [(MID, b"1"), (RID, b"r0")];
-        lab.receive(
-            publisher.tuple,
-            &publisher.protect(head, &elements, &vp8(true)),
-        );
-    }
-    assert_eq!(viewer.packets(&lab.sent()).len(), 1);
-    assert_eq!(lab.counter("duplicate_ssrc"), 1);
 }
 
 #[test]

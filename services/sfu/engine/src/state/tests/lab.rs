@@ -257,6 +257,14 @@ impl Client {
         Some(buffer[..length].to_vec())
     }
 
+    /// A packet whose number is used up for nothing but padding.
+    pub fn padding(&self, header: OutgoingHeader) -> Vec<u8> {
+        let mut buffer = [0; DATAGRAM_BYTES];
+        let plain = write_packet(&mut buffer, &header, &[], &[0, 0, 0, 4]).unwrap();
+        buffer[0] |= 0x20;
+        self.protect_raw(&buffer[..plain]).unwrap()
+    }
+
     pub fn protect_rtcp(&mut self, plain: &[u8]) -> Vec<u8> {
         let mut buffer = [0; DATAGRAM_BYTES];
         buffer[..plain.len()].copy_from_slice(plain);
@@ -333,6 +341,14 @@ pub fn vp8(key_frame: bool) -> Vec<u8> {
         0,
         0,
     ]
+}
+
+/// The same with a picture id of 15 bits and a TL0PICIDX.
+pub fn numbered_vp8(key_frame: bool, picture_id: u16, tl0_index: u8) -> Vec<u8> {
+    let [high, low] = picture_id.to_be_bytes();
+    let mut payload = vec![0x90, 0xc0, 0x80 | high, low, tl0_index];
+    payload.extend(&vp8(key_frame)[1..]);
+    payload
 }
 
 fn ids(pairs: &[(Extension, u8)]) -> ExtensionIds {

@@ -3,6 +3,7 @@
 use super::lab::*;
 use crate::command::Command;
 use crate::event::{ConsumerStats, Event};
+use crate::wire::rtcp::{Compound, Packet as Control};
 
 /// SSRCs of three encodings, lowest first.
 pub const LAYERS: [u32; 3] = [0x11, 0x22, 0x33];
@@ -232,4 +233,136 @@ fn codec_without_known_key_frames_switches_at_the_next_packet() {
     send(&mut lab, &publisher, 1, 10, false);
     send(&mut lab, &publisher, 0, 12, false);
     assert_eq!(layers(&mut viewer, &mut lab), [0, 0, 1]);
+}
+
+/// SSRCs that the publisher was asked for key frames of.
+fn asked(publisher: &mut Client, lab: &mut Lab) -> Vec<u32> {
+    let control = publisher.control(&lab.sent());
+    let parts = control.iter().flat_map(|packet| Compound::new(packet));
+    parts
+        .filter_map(|part| match part {
+            Control::Pli { media_ssrc, .. } => Some(media_ssrc),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn wishes_for_several_layers_are_one_request_and_the_layer_that_did_not_answer_is_asked_again() {
+    let mut lab = Lab::new();
+    let (mut publisher, _viewer) = call(&mut lab);
+    for layer in 0..3 {
+        send(&mut lab, &publisher, layer, 10, layer == 0);
+    }
+    lab.pass(1_000);
+    lab.sent();
+    for layer in 0..3 {
+        let mut config = consumer(OUT + 10 + layer as u32, None);
+        config.layer = layer;
+        lab.apply(add_consumer(10 + layer as u32, 1, 2, config));
+    }
+    set_layer(&mut lab, 2);
+    assert_eq!(asked(&mut publisher, &mut lab), [LAYERS[0]]);
+    lab.pass(50);
+    send(&mut lab, &publisher, 0, 11, true);
+    send(&mut lab, &publisher, 1, 11, true);
+    lab.pass(240);
+    assert_eq!(asked(&mut publisher, &mut lab), []);
+    lab.pass(20);
+    assert_eq!(asked(&mut publisher, &mut lab), [LAYERS[2]]);
+    send(&mut lab, &publisher, 2, 11, true);
+    lab.pass(5_000);
+    assert_eq!(asked(&mut publisher, &mut lab), []);
+}
+
+#[test]
+fn layer_that_is_not_sent_is_asked_for_when_it_is_sent_again() {
+    let mut lab = Lab::new();
+    let (mut publisher, _viewer) = call(&mut lab);
+    send(&mut lab, &publisher, 0, 10, true);
+    set_layer(&mut lab, 2);
+    lab.pass(2_000);
+    assert_eq!(asked(&mut publisher, &mut lab), []);
+    send(&mut lab, &publisher, 2, 10, false);
+    lab.pass(10);
+    assert_eq!(asked(&mut publisher, &mut lab), [LAYERS[2]]);
+}
+
+#[test]
+fn layer_that_is_quiet_is_left_at_once_for_a_key_frame_that_has_just_come() {
+    let mut lab = Lab::new();
+    let (mut publisher, mut viewer) = call(&mut lab);
+    set_layer(&mut lab, 2);
+    for layer in 0..3 {
+        send(&mut lab, &publisher, layer, 10, true);
+    }
+    lab.pass(500);
+    send(&mut lab, &publisher, 1, 11, true);
+    send(&mut lab, &publisher, 1, 12, false);
+    lab.pass(100);
+    assert_eq!(layers(&mut viewer, &mut lab), [2]);
+    set_layer(&mut lab, 1);
+    let packets = viewer.packets(&lab.sent());
+    let timestamps: Vec<_> = packets
+        .iter()
+        .map(|packet| packet.header.timestamp)
+        .collect();
+    // The key frame came 500 ms after the last packet of the layer before.
+    assert_eq!(timestamps, [30_000 + 45_000, 30_000 + 48_000]);
+    lab.pass(1_000);
+    assert_eq!(asked(&mut publisher, &mut lab), []);
+    assert_eq!(told(&mut lab), [2, 1]);
+}
+
+#[test]
+fn key_frame_that_is_older_than_what_the_viewer_has_seen_starts_nothing() {
+    let mut lab = Lab::new();
+    let (publisher, mut viewer) = call(&mut lab);
+    for layer in 0..3 {
+        send(&mut lab, &publisher, layer, 10, true);
+    }
+    lab.pass(30);
+    send(&mut lab, &publisher, 0, 11, false);
+    set_layer(&mut lab, 1);
+    assert_eq!(layers(&mut viewer, &mut lab), [0, 0]);
+    send(&mut lab, &publisher, 1, 11, true);
+    assert_eq!(layers(&mut viewer, &mut lab), [1]);
+}
+
+#[test]
+fn key_frame_of_the_target_without_its_start_starts_nothing_until_that_is_mended() {
+    let mut lab = Lab::new();
+    let (publisher, mut viewer) = call(&mut lab);
+    send(&mut lab, &publisher, 0, 10, true);
+    send(&mut lab, &publisher, 1, 9, false);
+    set_layer(&mut lab, 1);
+    let rest = header(VIDEO_TYPE, LAYERS[1], 11, 33_000);
+    let second = publisher.protect(rest, &[], &[0x00, 0xaa, 1]);
+    lab.receive(publisher.tuple, &second);
+    send(&mut lab, &publisher, 0, 11, false);
+    assert_eq!(layers(&mut viewer, &mut lab), [0, 0]);
+    let head = header(RTX_TYPE, LAYERS[1] + 0x1000, 1, 33_000);
+    let mut original = vec![0, 10];
+    original.extend(vp8(true));
+    original.push(1);
+    lab.receive(publisher.tuple, &publisher.protect(head, &[], &original));
+    send(&mut lab, &publisher, 1, 12, false);
+    assert_eq!(layers(&mut viewer, &mut lab), [1, 1, 1]);
+}
+
+#[test]
+fn late_packet_of_the_layer_before_a_switch_is_dropped() {
+    let mut lab = Lab::new();
+    let (publisher, mut viewer) = call(&mut lab);
+    send(&mut lab, &publisher, 0, 10, true);
+    send(&mut lab, &publisher, 0, 12, false);
+    set_layer(&mut lab, 1);
+    send(&mut lab, &publisher, 1, 10, true);
+    send(&mut lab, &publisher, 0, 11, false);
+    assert_eq!(layers(&mut viewer, &mut lab), [0, 0, 1]);
+    set_layer(&mut lab, 0);
+    send(&mut lab, &publisher, 0, 14, true);
+    send(&mut lab, &publisher, 0, 13, false);
+    assert_eq!(layers(&mut viewer, &mut lab), [0]);
+    assert_eq!(lab.counter("dropped_late"), 1);
 }

@@ -2,6 +2,7 @@
 
 mod activity;
 mod connectivity;
+mod continuity;
 mod feedback;
 mod forwarding;
 mod hostile;
@@ -10,6 +11,7 @@ mod lab;
 mod layering;
 mod lifetime;
 mod retransmission;
+mod source;
 
 #[path = "../../../tests/support/check.rs"]
 mod check;
