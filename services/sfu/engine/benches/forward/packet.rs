@@ -26,9 +26,12 @@ pub fn write(buffer: &mut [u8], number: u64) -> usize {
         ssrc: SSRC,
     };
     let mut payload = [0xaa; PAYLOAD_BYTES];
-    payload[0] = 0;
+    // X, I and L, a picture id of 15 bits and TL0PICIDX, as browsers send them (RFC 7741, 4.2).
+    let [high, low] = ((number / PACKETS_A_FRAME) as u16).to_be_bytes();
+    payload[..5].copy_from_slice(&[0x80, 0xc0, 0x80 | high, low, low]);
     if number == 0 {
-        payload[..11].copy_from_slice(&[0x10, 0, 0, 0, 0x9d, 0x01, 0x2a, 64, 1, 240, 0]);
+        payload[0] |= 0x10;
+        payload[5..15].copy_from_slice(&[0, 0, 0, 0x9d, 0x01, 0x2a, 64, 1, 240, 0]);
     }
     let wide_sequence = (number as u16).to_be_bytes();
     let elements: [(u8, &[u8]); 2] = [

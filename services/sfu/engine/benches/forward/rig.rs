@@ -170,7 +170,7 @@ fn producer() -> ProducerConfig {
         video: true,
         mid: None,
         codecs: vec![InboundCodec {
-            name: "VP8".into(),
+            name: "vp8".into(),
             payload_type: packet::PAYLOAD_TYPE,
             clock_rate: 90_000,
             rtx_payload_type: Some(RTX_PAYLOAD_TYPE),
