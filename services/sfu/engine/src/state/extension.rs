@@ -16,17 +16,6 @@ pub enum Extension {
 }
 
 impl Extension {
-    pub const ALL: [Self; EXTENSION_COUNT] = [
-        Self::Mid,
-        Self::Rid,
-        Self::Rrid,
-        Self::AbsSendTime,
-        Self::TransportCc,
-        Self::AudioLevel,
-        Self::Orientation,
-        Self::Toffset,
-    ];
-
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "mid" => Self::Mid,
@@ -53,6 +42,10 @@ impl ExtensionIds {
 
     pub fn get(&self, extension: Extension) -> Option<u8> {
         self.0[extension as usize]
+    }
+
+    pub fn clear(&mut self, extension: Extension) {
+        self.0[extension as usize] = None;
     }
 
     /// Takes over every id that the other side names.

@@ -3,7 +3,7 @@
 use super::arena::Arena;
 use super::consumer::{Consumer, Start};
 use super::core::{Arrival, Core, Io};
-use super::counter::Counters;
+use super::counter::{Counter, Counters};
 use super::layering::{settle, switch_over, tell_start};
 use super::now::Now;
 use super::outgoing::{MediaPacket, Shape, fresh_marks, send_packet};
@@ -63,15 +63,9 @@ impl Core {
         match crypto.inbound.unprotect_rtp(bytes) {
             Ok(length) => Some(length),
             Err(error) => {
-                match error {
-                    SrtpError::Replayed => self.counters.srtp_replayed.one(),
-                    SrtpError::Unauthentic => self.counters.srtp_auth_failed.one(),
-                    SrtpError::TooManySsrcs => {
-                        self.counters.dropped_too_many_ssrcs.one();
-                        transport.make_room_for_ssrc();
-                    }
-                    _ => self.counters.dropped_malformed.one(),
-                }
+                let counters = &self.counters;
+                let kinds = (&counters.srtp_replayed, &counters.srtp_auth_failed);
+                refuse(transport, error, kinds, counters);
                 None
             }
         }
@@ -222,7 +216,7 @@ impl Core {
             consumer,
             counters: &self.counters,
         };
-        route.pass_on(&passage, io);
+        route.pass_on(&passage, io)?;
         route.catch_up(&passage, io);
         tell_start(consumer, index, &mut self.untold_layers, &self.counters, io);
         Some(())
@@ -361,6 +355,24 @@ pub(super) fn restart(
         if let Some(consumer) = consumers.get_mut(index) {
             consumer.wait();
         }
+    }
+}
+
+/// Counts a packet that SRTP or SRTCP refuses: one that was replayed, or is not authentic, as such.
+pub(super) fn refuse(
+    transport: &mut Transport,
+    error: SrtpError,
+    (replayed, unauthentic): (&Counter, &Counter),
+    counters: &Counters,
+) {
+    match error {
+        SrtpError::Replayed => replayed.one(),
+        SrtpError::Unauthentic => unauthentic.one(),
+        SrtpError::TooManySsrcs => {
+            counters.dropped_too_many_ssrcs.one();
+            transport.make_room_for_ssrc();
+        }
+        _ => counters.dropped_malformed.one(),
     }
 }
 

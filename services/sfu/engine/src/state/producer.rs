@@ -100,8 +100,9 @@ impl Encoding {
     /// The start of a key frame so young that to ask for another one would be too soon, and when it
     /// came.
     pub fn fresh_key_frame(&self, now_micros: u64) -> Option<(u64, u64)> {
-        self.key_frame.filter(|(_, came_at_micros)| {
-            now_micros.saturating_sub(*came_at_micros) < MIN_INTERVAL_MICROS
+        self.key_frame.filter(|&(extended, came_at_micros)| {
+            let age_micros = now_micros.saturating_sub(came_at_micros);
+            age_micros < MIN_INTERVAL_MICROS && self.cache.get(extended).is_some()
         })
     }
 
@@ -124,20 +125,12 @@ impl Encoding {
     }
 }
 
-/// How sure it is that a stream belongs to a producer.
+/// What a stream is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recognition {
-    /// By MID or RID.
-    Certain {
-        encoding: usize,
-        rtx: bool,
-    },
-    /// Nothing but the payload type speaks for it.
-    Likely {
-        encoding: usize,
-        rtx: bool,
-    },
-    No,
+pub struct Recognition {
+    pub role: StreamRole,
+    /// By MID or RID; else nothing but the payload type speaks for it.
+    pub certain: bool,
 }
 
 pub struct Producer {
@@ -195,26 +188,30 @@ impl Producer {
             .copied()
     }
 
-    /// Whether a stream with an SSRC that was not declared is one of this producer's.
-    pub fn recognise(&self, stream: &StreamTraits) -> Recognition {
-        let rtx = match (
-            self.codec(stream.payload_type),
-            self.codec_of_rtx(stream.payload_type),
-        ) {
-            (Some(_), _) => false,
-            (None, Some(_)) => true,
-            (None, None) => return Recognition::No,
-        };
-        let mid = stream.text(&self.extensions, Extension::Mid);
-        let same_mid = match (mid, self.mid.as_deref()) {
-            (Some(theirs), Some(ours)) if theirs != ours => return Recognition::No,
-            (Some(_), Some(_)) => true,
-            _ => false,
-        };
-        match self.rid_of(stream, rtx) {
-            Some(rid) => self.by_rid(rid, rtx),
-            None => self.sole(same_mid, rtx),
+    /// What a stream with an SSRC that was not declared is to this producer, which has this index.
+    pub fn recognise(&self, index: usize, stream: &StreamTraits) -> Option<Recognition> {
+        let rtx = self.codec(stream.payload_type).is_none();
+        if rtx {
+            self.codec_of_rtx(stream.payload_type)?;
         }
+        let mid = stream.text(&self.extensions, Extension::Mid);
+        let same_mid = mid
+            .zip(self.mid.as_deref())
+            .map(|(theirs, ours)| theirs == ours);
+        if same_mid == Some(false) {
+            return None;
+        }
+        let rid = self.rid_of(stream, rtx);
+        let (encoding, certain) = match rid {
+            Some(rid) => (self.position_of(rid)?, true),
+            None => (0, self.is_sole(same_mid.is_some(), rtx)?),
+        };
+        let role = StreamRole {
+            producer: index,
+            encoding,
+            rtx,
+        };
+        Some(Recognition { role, certain })
     }
 
     fn rid_of<'a>(&self, stream: &'a StreamTraits, rtx: bool) -> Option<&'a str> {
@@ -225,31 +222,23 @@ impl Producer {
         stream.text(&self.extensions, Extension::Rrid).or(rid)
     }
 
-    fn by_rid(&self, rid: &str, rtx: bool) -> Recognition {
-        let position = self
-            .encodings
-            .iter()
-            .position(|encoding| encoding.declared.rid.as_deref() == Some(rid));
-        match position {
-            Some(encoding) => Recognition::Certain { encoding, rtx },
-            None => Recognition::No,
-        }
+    fn position_of(&self, rid: &str) -> Option<usize> {
+        let mut encodings = self.encodings.iter();
+        encodings.position(|encoding| encoding.declared.rid.as_deref() == Some(rid))
     }
 
-    fn sole(&self, same_mid: bool, rtx: bool) -> Recognition {
+    /// Whether a stream without RID is certain to be that of the sole encoding; `None` if it is not.
+    fn is_sole(&self, same_mid: bool, rtx: bool) -> Option<bool> {
         let [sole] = self.encodings.as_slice() else {
-            return Recognition::No;
+            return None;
         };
         let declared = if rtx {
             sole.declared.rtx_ssrc
         } else {
             sole.declared.ssrc
         };
-        match (same_mid, declared, &sole.declared.rid) {
-            (true, ..) => Recognition::Certain { encoding: 0, rtx },
-            (false, None, None) => Recognition::Likely { encoding: 0, rtx },
-            (false, ..) => Recognition::No,
-        }
+        let nameless = declared.is_none() && sole.declared.rid.is_none();
+        (same_mid || nameless).then_some(same_mid)
     }
 
     /// Where an encoding's SSRC is kept.

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 
 use super::consumer::{Consumer, Wiring};
 use super::core::{Core, Io};
-use super::extension::{Extension, ExtensionIds};
+use super::extension::Extension;
 use super::forward::restart;
 use super::layering::{cancel_switch, settle, switch_over};
 use super::now::Now;
@@ -24,7 +24,7 @@ impl Core {
         let mut learned = config.extensions;
         if !config.transport_cc {
             // It expects no feedback, so its packets are not to be recorded for any.
-            learned = without_wide_sequence(&learned);
+            learned.clear(Extension::TransportCc);
         }
         let producer = Producer::new(handle, transport_index, config);
         let declared = declared_streams(&producer);
@@ -69,7 +69,7 @@ impl Core {
         stream: &StreamTraits,
         now: Option<Now>,
     ) -> Option<StreamRole> {
-        let (role, certain) = self.recognise(transport, stream)?;
+        let Recognition { role, certain } = self.recognise(transport, stream)?;
         let transport = self.transports.get_mut(transport)?;
         let producer = self.producers.get_mut(role.producer)?;
         if let Some(before) = *producer.ssrc_mut(role)? {
@@ -93,25 +93,17 @@ impl Core {
         Some(role)
     }
 
-    /// Whose a stream is, and whether that is certain.
-    fn recognise(&self, transport: usize, stream: &StreamTraits) -> Option<(StreamRole, bool)> {
+    fn recognise(&self, transport: usize, stream: &StreamTraits) -> Option<Recognition> {
         let mut likely = None;
         let mut candidates = 0;
         for &index in &self.transports.get(transport)?.producers {
-            let role = |encoding, rtx| StreamRole {
-                producer: index,
-                encoding,
-                rtx,
-            };
-            match self.producers.get(index)?.recognise(stream) {
-                Recognition::Certain { encoding, rtx } => {
-                    return Some((role(encoding, rtx), true));
-                }
-                Recognition::Likely { encoding, rtx } => {
+            match self.producers.get(index)?.recognise(index, stream) {
+                Some(found) if found.certain => return Some(found),
+                Some(found) => {
                     candidates += 1;
-                    likely = Some((role(encoding, rtx), false));
+                    likely = Some(found);
                 }
-                Recognition::No => {}
+                None => {}
             }
         }
         // Two producers could have a stream without a name: to guess would mix them up.
@@ -283,28 +275,14 @@ impl Core {
 
 /// SSRC, encoding and whether it is RTX, of every stream that was declared.
 fn declared_streams(producer: &Producer) -> Vec<(u32, usize, bool)> {
-    producer
-        .encodings
-        .iter()
-        .enumerate()
-        .flat_map(|(index, encoding)| {
-            let media = encoding.ssrc.map(|ssrc| (ssrc, index, false));
-            let rtx = encoding.rtx_ssrc.map(|ssrc| (ssrc, index, true));
-            [media, rtx]
-        })
-        .flatten()
+    let encodings = producer.encodings.iter().enumerate();
+    let streams = encodings.flat_map(|(index, encoding)| {
+        [
+            (encoding.ssrc, index, false),
+            (encoding.rtx_ssrc, index, true),
+        ]
+    });
+    streams
+        .filter_map(|(ssrc, index, rtx)| Some((ssrc?, index, rtx)))
         .collect()
-}
-
-fn without_wide_sequence(ids: &ExtensionIds) -> ExtensionIds {
-    let mut others = ExtensionIds::default();
-    for extension in Extension::ALL {
-        if let Some(id) = ids
-            .get(extension)
-            .filter(|_| extension != Extension::TransportCc)
-        {
-            others.set(extension, id);
-        }
-    }
-    others
 }

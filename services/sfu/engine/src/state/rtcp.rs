@@ -1,9 +1,9 @@
 //! Control packets that come in.
 
 use super::core::{Core, Io};
+use super::forward::refuse;
 use super::now::Now;
 use crate::wire::rtcp::{Compound, Packet, ReportBlock, SenderInfo};
-use crate::wire::srtp::SrtpError;
 
 /// Sequence numbers that one datagram may ask for: as many as are remembered of a consumer.
 const MAX_NACKS: usize = 512;
@@ -21,15 +21,9 @@ impl Core {
         let length = match crypto.inbound.unprotect_rtcp(bytes) {
             Ok(length) => length,
             Err(error) => {
-                match error {
-                    SrtpError::Replayed => self.counters.srtcp_replayed.one(),
-                    SrtpError::Unauthentic => self.counters.srtcp_auth_failed.one(),
-                    SrtpError::TooManySsrcs => {
-                        self.counters.dropped_too_many_ssrcs.one();
-                        transport.make_room_for_ssrc();
-                    }
-                    _ => self.counters.dropped_malformed.one(),
-                }
+                let counters = &self.counters;
+                let kinds = (&counters.srtcp_replayed, &counters.srtcp_auth_failed);
+                refuse(transport, error, kinds, counters);
                 return None;
             }
         };
