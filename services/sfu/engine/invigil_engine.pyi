@@ -114,6 +114,9 @@ class Engine:
     ) -> None:
         """Receive a stream.
 
+        An SSRC that names the MID, or MID and RID, of an encoding takes the place of the one before;
+        viewers go on at its next key frame.
+
         `codecs`: (name in lower case, payload type, clock rate, payload type of its RTX or None).
         `encodings`: (SSRC, SSRC of its RTX, RID), each may be None, lowest layer first; all None
         means the sole encoding, found by MID or else by payload type.
@@ -149,7 +152,8 @@ class Engine:
         """
 
     def set_consumer_layer(self, consumer: int, layer: int) -> None:
-        """Forward another encoding, from its next key frame on, which is asked for.
+        """Forward another encoding, from its next key frame on, which is asked for while it is active;
+        from one that came in the last 300 ms, if nothing was forwarded since.
 
         Until then the one before goes on. Asking for that one again cancels the switch; asking for
         the same target again changes nothing. Where nothing is forwarded (paused, or waiting for a
@@ -171,7 +175,7 @@ class Engine:
         """Ask for ("consumer_stats", token, stats). Keys of stats:
 
         packets_received (of the encoding that is forwarded), packets_sent, packets_retransmitted,
-        nacks_received, key_frame_requests_sent (for the encoding), waiting_for_key_frame (0 or 1),
+        nacks_received, key_frame_requests_sent (to the producer), waiting_for_key_frame (0 or 1),
         round_trip_ms (absent until known), layer (the encoding that is forwarded, or was last;
         absent before the first start), target_layer (the one that is to be forwarded).
         """

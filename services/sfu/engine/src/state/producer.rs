@@ -129,7 +129,7 @@ impl Encoding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recognition {
     pub role: StreamRole,
-    /// By MID or RID; else nothing but the payload type speaks for it.
+    /// By MID, and RID where there are several; else another producer could have the like.
     pub certain: bool,
 }
 
@@ -201,10 +201,11 @@ impl Producer {
         if same_mid == Some(false) {
             return None;
         }
-        let rid = self.rid_of(stream, rtx);
-        let (encoding, certain) = match rid {
-            Some(rid) => (self.position_of(rid)?, true),
-            None => (0, self.is_sole(same_mid.is_some(), rtx)?),
+        let same_mid = same_mid.is_some();
+        let (encoding, certain) = match self.rid_of(stream, rtx) {
+            // Camera and screen may have the same RIDs, and their MIDs come later.
+            Some(rid) => (self.position_of(rid)?, same_mid || self.mid.is_none()),
+            None => (0, self.is_sole(same_mid, rtx)?),
         };
         let role = StreamRole {
             producer: index,

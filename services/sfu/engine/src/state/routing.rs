@@ -79,8 +79,11 @@ impl Core {
                 self.counters.duplicate_ssrc.one();
                 return None;
             }
-            transport.streams.remove(&before);
-            transport.depart(before);
+            // Another producer may have declared the same.
+            if transport.streams.get(&before) == Some(&role) {
+                transport.streams.remove(&before);
+                transport.depart(before);
+            }
             self.counters.ssrcs_changed.one();
             if !role.rtx {
                 encoding.change_source();

@@ -152,3 +152,44 @@ fn rtx_that_names_its_rid_before_the_media_does_mends_gaps_later() {
         .collect();
     assert_eq!(sent, [0, 2, 1]);
 }
+
+#[test]
+fn rid_that_two_producers_have_is_nobodys_until_the_mid_is_known() {
+    let mut lab = Lab::new();
+    let (publisher, mut viewer) = call(&mut lab);
+    let layers = [(None, None, Some("r0")), (None, None, Some("r1"))];
+    lab.apply(add_producer(2, 1, video(Some("2"), &layers)));
+    lab.apply(add_consumer(2, 2, 2, consumer(OUT + 2, None)));
+    send(&mut lab, &publisher, 71, "r0", 1, true);
+    let transmit = |lab: &mut Lab, sequence, names: &[(u8, &[u8])]| {
+        let head = header(VIDEO_TYPE, 91, sequence, 0);
+        lab.receive(publisher.tuple, &publisher.protect(head, names, &vp8(true)));
+    };
+    transmit(&mut lab, 1, &[(RID, b"r0")]);
+    assert_eq!(lab.counter("rtp_before_produce"), 1);
+    transmit(&mut lab, 2, &[(MID, b"2")]);
+    let packets = viewer.packets(&lab.sent());
+    let ssrcs: Vec<_> = packets.iter().map(|packet| packet.header.ssrc).collect();
+    assert_eq!(ssrcs, [OUT, OUT + 2]);
+    assert_eq!(lab.counter("ssrcs_changed"), 0);
+}
+
+#[test]
+fn ssrc_that_two_producers_declared_is_not_lost_to_the_first_when_the_second_gets_another() {
+    let mut lab = Lab::new();
+    let publisher = lab.connect(1);
+    let mut viewer = lab.connect(2);
+    let declared = [(Some(71), None, None)];
+    lab.apply(add_producer(1, 1, video(Some("1"), &declared)));
+    lab.apply(add_producer(2, 1, video(Some("2"), &declared)));
+    lab.apply(add_consumer(1, 1, 2, consumer(OUT, None)));
+    let head = header(VIDEO_TYPE, 72, 1, 0);
+    let names: [(u8, &[u8]); 1] = [(MID, b"2")];
+    lab.receive(
+        publisher.tuple,
+        &publisher.protect(head, &names, &vp8(true)),
+    );
+    let head = header(VIDEO_TYPE, 71, 1, 0);
+    lab.receive(publisher.tuple, &publisher.protect(head, &[], &vp8(true)));
+    assert_eq!(viewer.packets(&lab.sent()).len(), 1);
+}
