@@ -23,8 +23,8 @@ __all__ = ["Engine"]
 #                                            an encoding of a video producer sends, or went quiet: was
 #                                            silent for 500 ms while another one sent five frames.
 #                                            Quiet to begin with; when all are silent nothing is told
-#   ("consumer_layer", consumer, layer)      from now on this encoding is forwarded: told of video,
-#                                            at the first start and after each switch
+#   ("consumer_layer", consumer, layer)      this encoding is forwarded: told of video, within 10 ms of
+#                                            the first start and of each switch
 #   ("consumer_stats", token, stats or None) answer to request_consumer_stats
 Event = (
     tuple[str, int, bytes]

@@ -52,8 +52,6 @@ pub struct Core {
     pub(super) tick_at_micros: u64,
     /// Failures that the owner does not know of: an event that found no room is tried again.
     pub(super) untold: Vec<Failure>,
-    /// Indices of consumers whose layer the owner does not know, for the same reason.
-    pub(super) untold_layers: Vec<usize>,
     /// Scratch space for sequence numbers to ask for.
     pub(super) lost: Vec<u16>,
 }
@@ -70,7 +68,6 @@ impl Core {
             consent_timeout_micros: consent_timeout_ms * 1_000,
             tick_at_micros: 0,
             untold: Vec::new(),
-            untold_layers: Vec::new(),
             lost: Vec::with_capacity(MAX_LOST),
         }
     }

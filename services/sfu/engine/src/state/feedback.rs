@@ -42,9 +42,11 @@ impl Core {
         }
         self.tick_at_micros = now.micros + TICK_MICROS;
         self.tell_failures(io);
-        self.tell_layers(io);
         for index in 0..self.producers.bound() {
             self.tick_producer(index, now, io);
+        }
+        for index in 0..self.consumers.bound() {
+            self.tell_layer(index, io);
         }
         for index in 0..self.transports.bound() {
             self.expire_consent(index, now);

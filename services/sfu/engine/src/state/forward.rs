@@ -4,7 +4,7 @@ use super::arena::Arena;
 use super::consumer::{Consumer, Start};
 use super::core::{Arrival, Core, Io};
 use super::counter::{Counter, Counters};
-use super::layering::{settle, switch_over, tell_start};
+use super::layering::{settle, switch_over};
 use super::now::Now;
 use super::outgoing::{MediaPacket, Shape, fresh_marks, send_packet};
 use super::producer::{Encoding, Producer};
@@ -217,9 +217,7 @@ impl Core {
             counters: &self.counters,
         };
         route.pass_on(&passage, io)?;
-        route.catch_up(&passage, io);
-        tell_start(consumer, index, &mut self.untold_layers, &self.counters, io);
-        Some(())
+        route.catch_up(&passage, io)
     }
 
     fn fan_out(&mut self, role: StreamRole, passage: &Passage<'_>, io: &mut Io<'_>) -> Option<()> {
@@ -249,7 +247,6 @@ impl Core {
             route.pass_on(passage, io);
             if waited && route.consumer.is_running() {
                 route.catch_up(passage, io);
-                tell_start(consumer, index, &mut self.untold_layers, &self.counters, io);
             }
         }
         Some(())

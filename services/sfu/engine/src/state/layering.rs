@@ -41,16 +41,18 @@ impl Core {
         Some(())
     }
 
-    /// Tells the owner of layers that it does not know of, as far as there is room.
-    pub(super) fn tell_layers(&mut self, io: &mut Io<'_>) {
-        let mut has_room = true;
-        let (consumers, counters) = (&mut self.consumers, &self.counters);
-        self.untold_layers.retain(|&index| {
-            if let Some(consumer) = consumers.get_mut(index).filter(|_| has_room) {
-                has_room = tell_layer(consumer, counters, io);
-            }
-            !has_room
-        });
+    /// Tells the owner which encoding a consumer of video gets, unless it knows or there is no room.
+    pub(super) fn tell_layer(&mut self, index: usize, io: &mut Io<'_>) -> Option<()> {
+        let consumer = self.consumers.get_mut(index)?;
+        let layer = consumer.untold()?;
+        let event = Event::ConsumerLayer {
+            consumer: consumer.handle,
+            layer: layer as u32,
+        };
+        if push(&self.counters, io, event) {
+            consumer.note_told(layer);
+        }
+        Some(())
     }
 }
 
@@ -86,35 +88,6 @@ pub(super) fn tell_activity(
         }
         activity.note_told(active);
     }
-}
-
-/// A consumer has started: tells the owner what it gets, now or when there is room again.
-pub(super) fn tell_start(
-    consumer: &mut Consumer,
-    index: usize,
-    untold: &mut Vec<usize>,
-    counters: &Counters,
-    io: &mut Io<'_>,
-) {
-    if !tell_layer(consumer, counters, io) && !untold.contains(&index) {
-        untold.push(index);
-    }
-}
-
-/// Tells the owner which encoding is forwarded, unless it knows. False when there was no room.
-fn tell_layer(consumer: &mut Consumer, counters: &Counters, io: &mut Io<'_>) -> bool {
-    let Some(layer) = consumer.untold() else {
-        return true;
-    };
-    let event = Event::ConsumerLayer {
-        consumer: consumer.handle,
-        layer: layer as u32,
-    };
-    let told = push(counters, io, event);
-    if told {
-        consumer.note_told(layer);
-    }
-    told
 }
 
 /// A packet that can start a stream has come: everyone who waits to get this encoding instead of

@@ -238,7 +238,6 @@ impl Core {
     pub(super) fn drop_consumer(&mut self, index: usize) -> Option<()> {
         let handle = self.consumers.get(index)?.handle;
         let mut consumer = self.consumers.remove(handle)?;
-        self.untold_layers.retain(|other| *other != index);
         if let Some(producer) = self.producers.get_mut(consumer.producer) {
             cancel_switch(producer, &mut consumer, index);
             if let Some(encoding) = producer.encodings.get_mut(consumer.layer()) {
