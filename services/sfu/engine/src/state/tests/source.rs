@@ -36,7 +36,8 @@ fn ssrc_that_names_the_encoding_takes_over_at_its_key_frame_and_numbers_go_on() 
     send(&mut lab, &publisher, 71, "r0", 60_001, false);
     lab.pass(400);
     let before = viewer.packets(&lab.sent());
-    send(&mut lab, &publisher, 72, "r0", 5, false);
+    // It counts from where the one before has just been.
+    send(&mut lab, &publisher, 72, "r0", 60_000, false);
     send(&mut lab, &publisher, 71, "r0", 60_002, true);
     lab.pass(10);
     let sent = lab.sent();
@@ -45,7 +46,7 @@ fn ssrc_that_names_the_encoding_takes_over_at_its_key_frame_and_numbers_go_on() 
     let asked = control.iter().flat_map(|packet| Compound::new(packet));
     let asked = asked.filter(|part| matches!(part, Control::Pli { media_ssrc: 72, .. }));
     assert_eq!(asked.count(), 1);
-    send(&mut lab, &publisher, 72, "r0", 6, true);
+    send(&mut lab, &publisher, 72, "r0", 60_003, true);
     let after = viewer.packets(&lab.sent());
     let (last, first) = (&before[1], &after[0]);
     assert_eq!(first.header.sequence, last.header.sequence + 1);
@@ -56,15 +57,16 @@ fn ssrc_that_names_the_encoding_takes_over_at_its_key_frame_and_numbers_go_on() 
     assert_eq!(lab.counter("ssrcs_changed"), 1);
     assert_eq!(lab.counter("nacks_out"), 0);
 
-    // What the one before has sent can still be had.
+    // What the one before has sent can still be had, unless the same number came again since.
     let mut buffer = [0; 64];
     let lost = last.header.sequence;
-    let written = write_nack(&mut buffer, 9, OUT, &[lost]).unwrap();
+    let written = write_nack(&mut buffer, 9, OUT, &[lost - 1, lost]).unwrap();
     let nack = viewer.protect_rtcp(&buffer[..written.bytes]);
     lab.receive(viewer.tuple, &nack);
     let again = viewer.packets(&lab.sent());
     let (original, payload) = rtx::parse(&again[0].payload).unwrap();
     assert_eq!((original, payload), (lost, &last.payload[..]));
+    assert_eq!(lab.counter("nack_gone"), 1);
 }
 
 #[test]
