@@ -20,11 +20,12 @@ __all__ = ["Engine"]
 #   ("ice", transport, "disconnected")       consent expired
 #   ("transport_failed", transport, reason)  the engine closed it: "panic"
 #   ("encoding", producer, encoding, "active" | "quiet")
-#                                            an encoding of a video producer sends, or went quiet: was
-#                                            silent for 500 ms while another one sent five frames.
-#                                            Quiet to begin with; when all are silent nothing is told
-#   ("consumer_layer", consumer, layer)      this encoding is forwarded: told of video, within 10 ms of
-#                                            the first start and of each switch
+#                                            an encoding of a video producer sends, or went quiet:
+#                                            was silent for 500 ms while another one sent five
+#                                            frames. Quiet to begin with; when all are silent
+#                                            nothing is told
+#   ("consumer_layer", consumer, layer)      this encoding is forwarded: told of video, within
+#                                            10 ms of the first start and of each switch
 #   ("consumer_stats", token, stats or None) answer to request_consumer_stats
 Event = (
     tuple[str, int, bytes]
@@ -114,8 +115,8 @@ class Engine:
     ) -> None:
         """Receive a stream.
 
-        An SSRC that names the MID, or MID and RID, of an encoding takes the place of the one before;
-        viewers go on at its next key frame.
+        An SSRC that names the MID, or MID and RID, of an encoding takes the place of the one
+        before; viewers go on at its next key frame.
 
         `codecs`: (name in lower case, payload type, clock rate, payload type of its RTX or None).
         `encodings`: (SSRC, SSRC of its RTX, RID), each may be None, lowest layer first; all None
@@ -152,8 +153,8 @@ class Engine:
         """
 
     def set_consumer_layer(self, consumer: int, layer: int) -> None:
-        """Forward another encoding, from its next key frame on, which is asked for while it is active;
-        from one that came in the last 300 ms, if nothing was forwarded since.
+        """Forward another encoding, from its next key frame on, which is asked for while it is
+        active; from one that came in the last 300 ms, if nothing was forwarded since.
 
         Until then the one before goes on. Asking for that one again cancels the switch; asking for
         the same target again changes nothing. Where nothing is forwarded (paused, or waiting for a
@@ -162,8 +163,8 @@ class Engine:
         """
 
     def request_key_frame(self, consumer: int) -> None:
-        """Ask the publisher for a key frame, as a PLI of the viewer would: at once, or when the last
-        request has had its time. Nothing for audio, and for a consumer that is paused.
+        """Ask the publisher for a key frame, as a PLI of the viewer would: at once, or when the
+        last request has had its time. Nothing for audio, and for a consumer that is paused.
         """
 
     def pause_consumer(self, consumer: int) -> None: ...
