@@ -1,0 +1,87 @@
+/** What is said of another peer: pure functions from what is known to words. */
+
+import { type Participant, type ProducerInfo, type Source, sourceOf } from "@invigil/client";
+import type { Statement } from "./call";
+
+/** Whether frames arrive: none so far, arriving, or no longer. */
+export type Picture = "none" | "playing" | "stalled";
+
+export interface TileStatement extends Statement {
+  connection: "ok" | "lost" | "paused";
+  microphone: "on" | "muted" | "none";
+  screen: "on" | "off";
+}
+
+export function producerOf(participant: Participant, source: Source): ProducerInfo | undefined {
+  // The newest, where there are several of one source.
+  return participant.producers.findLast((producer) => sourceOf(producer) === source);
+}
+
+/** What a tile says about the peer in it. */
+export function tileStatement(participant: Participant, picture: Picture): TileStatement {
+  const camera = producerOf(participant, "camera");
+  const audio = producerOf(participant, "microphone");
+  const microphone = audio ? (audio.paused ? "muted" : "on") : "none";
+  const screen = producerOf(participant, "screen") ? "on" : "off";
+  const known = { microphone, screen } as const;
+  if (participant.connection === "lost") {
+    return { connection: "lost", ...known, tone: "bad", words: "Connection lost" };
+  }
+  if (camera?.paused) {
+    return { connection: "paused", ...known, tone: "warning", words: "Camera off" };
+  }
+  const statement =
+    participant.role === "candidate"
+      ? candidatePicture(camera, picture)
+      : proctorPicture(camera, picture, microphone === "on");
+  return { connection: "ok", ...known, ...statement };
+}
+
+function candidatePicture(camera: ProducerInfo | undefined, picture: Picture): Statement {
+  if (!camera) return { tone: "busy", words: "Waiting for camera" };
+  return pictureStatement(picture);
+}
+
+function proctorPicture(
+  camera: ProducerInfo | undefined,
+  picture: Picture,
+  speaks: boolean,
+): Statement {
+  if (camera) return pictureStatement(picture);
+  return speaks ? { tone: "good", words: "Speaking to you" } : { tone: "quiet", words: "Watching" };
+}
+
+function pictureStatement(picture: Picture): Statement {
+  if (picture === "none") return { tone: "busy", words: "Waiting for picture" };
+  if (picture === "stalled") return { tone: "warning", words: "Picture has stopped" };
+  return { tone: "good", words: "Live" };
+}
+
+/** Up to two letters that stand for a name. */
+export function initials(name: string): string {
+  const words = name.trim().split(/\s+/);
+  const letters = [words[0], words.length > 1 ? words.at(-1) : undefined];
+  return letters
+    .map((word) => Array.from(word ?? "")[0] ?? "")
+    .join("")
+    .toUpperCase();
+}
+
+const HUES = 6;
+
+/** One of six colours that a name keeps. */
+export function hueOf(name: string): number {
+  let sum = 0;
+  for (const character of name) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) % 65_521;
+  return sum % HUES;
+}
+
+/** Whether a name is meant by what was typed: each word begins one of the name's, accents aside. */
+export function isMeant(name: string, typed: string): boolean {
+  const words = folded(name).split(/\s+/);
+  return folded(typed)
+    .split(/\s+/)
+    .every((part) => words.some((word) => word.startsWith(part)));
+}
+
+const folded = (text: string) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().trim();
