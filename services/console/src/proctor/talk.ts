@@ -15,7 +15,7 @@ export class Talk {
   readonly #level = new MicrophoneLevel();
   readonly #preview = part<HTMLVideoElement>("talk-preview");
   readonly #switches = [
-    { input: this.#microphone, button: part("talk"), on: "Stop talking", off: "Talk to everyone" },
+    { input: this.#microphone, button: part("talk"), on: "Stop talking", off: "Talk to all" },
     {
       input: this.#camera,
       button: part("talk-camera"),

@@ -194,8 +194,7 @@ export class Tile {
     screen.setAttribute("aria-label", "Shares a screen");
     const bar = element("div", { class: "tile-bar" });
     bar.append(this.#microphone, this.#name, meter, screen);
-    const tile = { class: "tile", "data-testid": "tile", role: "listitem" };
-    return element("article", tile, picture, bar, this.#soundButton);
+    return element("li", { class: "tile", "data-testid": "tile" }, picture, bar, this.#soundButton);
   }
 
   #watch(nowMs: number): Picture {

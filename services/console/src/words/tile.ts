@@ -71,9 +71,12 @@ const HUES = 6;
 
 /** One of six colours that a name keeps. */
 export function hueOf(name: string): number {
-  let sum = 0;
-  for (const character of name) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) % 65_521;
-  return sum % HUES;
+  // FNV-1a: names that differ in a letter differ in colour too.
+  let hash = 0x811c9dc5;
+  for (const character of name) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  }
+  return (hash >>> 16) % HUES;
 }
 
 /** Whether a name is meant by what was typed: each word begins one of the name's, accents aside. */
