@@ -7,6 +7,7 @@ import { StatusLine } from "../page/status";
 import { TileGrid } from "../tile/grid";
 import type { Statement } from "../words/call";
 import { candidateStatement, proctorPresence, restartLabel, wrongPage } from "../words/call";
+import { seated } from "../words/tile";
 import { Attendance } from "./attendance";
 import { SendingRow } from "./row";
 
@@ -49,7 +50,7 @@ export class CandidateView {
     this.attendance = new Attendance(invitation, {
       onChange: () => this.#render(),
       onRoster: (roster) => {
-        const present = [...roster.values()].filter(({ role }) => role === "proctor");
+        const present = seated([...roster.values()].filter(({ role }) => role === "proctor"));
         this.#watching = present.length;
         this.#proctors.update(present);
         this.#render();

@@ -8,7 +8,7 @@ const CONSTRAINTS: Readonly<Record<Device, MediaTrackConstraints>> = {
 
 export type Devices = readonly Device[];
 
-/** Rejects with what getUserMedia rejects with. */
+/** Rejects with what getUserMedia rejects with; OverconstrainedError where a chosen device is gone. */
 export async function capture(
   devices: Devices,
   chosen: Readonly<Partial<Record<Device, string>>> = {},
@@ -16,9 +16,8 @@ export async function capture(
   if (!navigator.mediaDevices) throw new DOMException("No secure context", "InsecureContextError");
   const asked = (device: Device) => {
     if (!devices.includes(device)) return false;
-    const deviceId = chosen[device];
-    // Not exact: a device that is gone is replaced by another.
-    return deviceId ? { ...CONSTRAINTS[device], deviceId } : CONSTRAINTS[device];
+    const exact = chosen[device];
+    return exact ? { ...CONSTRAINTS[device], deviceId: { exact } } : CONSTRAINTS[device];
   };
   return navigator.mediaDevices.getUserMedia({
     video: asked("camera"),
@@ -62,12 +61,24 @@ export class Input {
   async start(): Promise<void> {
     const wish = ++this.#wish;
     try {
-      const stream = await capture([this.device], { [this.device]: this.#deviceId ?? "" });
+      const stream = await this.#capture();
       const [track] = stream.getTracks();
       if (wish === this.#wish) this.take(track);
       else track?.stop();
     } catch (error) {
       if (wish === this.#wish) this.fail(nameOf(error));
+    }
+  }
+
+  /** What was chosen, or another where that is gone. */
+  async #capture(): Promise<MediaStream> {
+    const chosen = { [this.device]: this.#deviceId ?? "" };
+    try {
+      return await capture([this.device], chosen);
+    } catch (error) {
+      if (nameOf(error) !== "OverconstrainedError" || !this.#deviceId) throw error;
+      this.#deviceId = undefined;
+      return await capture([this.device]);
     }
   }
 

@@ -10,6 +10,7 @@ import { part, say, setSwitch } from "../page/dom";
 import { type Invitation, signalingUrl } from "../page/link";
 import { StatusLine } from "../page/status";
 import { candidateCount, proctorStatement, restartLabel, wrongPage } from "../words/call";
+import { seated } from "../words/tile";
 import { Attention } from "./attention";
 import { Stage } from "./stage";
 import { Talk } from "./talk";
@@ -120,6 +121,11 @@ export class Watch {
     this.#onView();
   }
 
+  /** The enlarged one is gone, or is there anew under another id. */
+  #enlargeAgain({ userId }: Participant, candidates: readonly Participant[]): void {
+    this.#enlarge(candidates.find((candidate) => candidate.userId === userId)?.peerId);
+  }
+
   #leaveStage(): void {
     const peerId = this.#enlarged;
     this.#enlarge(undefined);
@@ -167,10 +173,11 @@ export class Watch {
   }
 
   #showRoster(roster: Roster): void {
-    const candidates = [...roster.values()].filter(({ role }) => role === "candidate");
+    const candidates = seated([...roster.values()].filter(({ role }) => role === "candidate"));
     this.#forgetPaused(candidates);
-    if (this.#enlarged !== undefined && !roster.has(this.#enlarged)) this.#enlarge(undefined);
+    const before = this.#wall.grid.tile(this.#enlarged)?.participant;
     this.#wall.update(candidates);
+    if (before && !this.#wall.grid.tile(before.peerId)) this.#enlargeAgain(before, candidates);
     part("empty").hidden = candidates.length > 0;
     part("filter-field").hidden = candidates.length < FILTER_FROM && this.#filter.value === "";
     this.#applyFilter();

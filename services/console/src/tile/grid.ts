@@ -24,6 +24,7 @@ export class TileGrid {
   readonly #root: HTMLElement;
   readonly #options: GridOptions;
   readonly #tiles = new Map<string, Tile>();
+  readonly #tileByRoot = new WeakMap<Element, Tile>();
   #sound: boolean;
   #speaker = "";
 
@@ -37,8 +38,11 @@ export class TileGrid {
     }, TICK_MS);
   }
 
+  /** In the order in which they stand. */
   get tiles(): readonly Tile[] {
-    return [...this.#tiles.values()];
+    return Array.from(this.#root.children, (child) => this.#tileByRoot.get(child)).filter(
+      (tile) => tile !== undefined,
+    );
   }
 
   tile(peerId: string | undefined): Tile | undefined {
@@ -54,10 +58,15 @@ export class TileGrid {
       this.#tiles.get(participant.peerId)?.update(participant);
     if (gone.length === 0 && come.length === 0) return;
     this.glide(() => {
+      for (const participant of come) this.#append(participant, this.#seatOf(participant, gone));
       for (const [peerId, tile] of gone) this.#remove(peerId, tile);
-      for (const participant of come) this.#append(participant);
       this.#options.onCount?.();
     });
+  }
+
+  /** The tile of the same person that goes at the same time, whose place is taken. */
+  #seatOf({ userId }: Participant, gone: readonly (readonly [string, Tile])[]): Tile | undefined {
+    return gone.find(([, { participant }]) => participant.userId === userId)?.[1];
   }
 
   /** Does something that may move tiles, and lets them glide to their new places. */
@@ -102,7 +111,7 @@ export class TileGrid {
     for (const tile of this.#tiles.values()) tile.setSpeaker(deviceId);
   }
 
-  #append(participant: Participant): void {
+  #append(participant: Participant, seat: Tile | undefined): void {
     const { onOpen, onBlocked, onChange } = this.#options;
     const tile = new Tile(participant, {
       onBlocked,
@@ -112,7 +121,9 @@ export class TileGrid {
     tile.setSound(this.#sound);
     if (this.#speaker) tile.setSpeaker(this.#speaker);
     this.#tiles.set(participant.peerId, tile);
-    this.#root.append(tile.root);
+    this.#tileByRoot.set(tile.root, tile);
+    if (seat) seat.root.before(tile.root);
+    else this.#root.append(tile.root);
     this.#options.onAdded?.(tile);
     animate(tile, [{ opacity: 0 }, { opacity: 1 }]);
   }

@@ -17,6 +17,18 @@ export function producerOf(participant: Participant, source: Source): ProducerIn
   return participant.producers.findLast((producer) => sourceOf(producer) === source);
 }
 
+/**
+ * Who has a tile: a person who came back anew does not stand twice, once more as the connection that
+ * was lost and whose seat the server still keeps.
+ */
+export function seated(participants: readonly Participant[]): Participant[] {
+  const connected = participants.filter(({ connection }) => connection === "ok");
+  const present = new Set(connected.map(({ userId }) => userId));
+  return participants.filter(
+    ({ connection, userId }) => connection === "ok" || !present.has(userId),
+  );
+}
+
 /** What a tile says about the peer in it. */
 export function tileStatement(participant: Participant, picture: Picture): TileStatement {
   const camera = producerOf(participant, "camera");

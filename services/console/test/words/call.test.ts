@@ -1,4 +1,4 @@
-import type { CallState } from "@invigil/client";
+import { CallError, type CallState } from "@invigil/client";
 import { expect, test } from "vitest";
 import {
   candidateCount,
@@ -16,7 +16,13 @@ const JOINED: CallState = {
   media: { send: "connected" },
 };
 const BOTH: Flows = { camera: "live", microphone: "live" };
-const WAITING: CallState = { phase: "waiting", words: "Connection lost.", retryMs: 500 };
+const LOST = new CallError("CLOSED", "CLOSE_1006", "Connection lost.");
+const WAITING: CallState = {
+  phase: "waiting",
+  words: "Connection lost.",
+  retryMs: 500,
+  error: LOST,
+};
 
 test("live is said only when the server has everything and packets get through", () => {
   expect(candidateStatement(JOINED, BOTH)).toEqual({ tone: "good", words: "You are live." });

@@ -1,6 +1,6 @@
 import type { Participant, ProducerInfo } from "@invigil/client";
 import { expect, test } from "vitest";
-import { hueOf, initials, isMeant, tileStatement } from "../../src/words/tile";
+import { hueOf, initials, isMeant, seated, tileStatement } from "../../src/words/tile";
 
 const CAMERA: ProducerInfo = { producerId: "p.1", kind: "video", paused: false, appData: {} };
 const MICROPHONE: ProducerInfo = { producerId: "p.2", kind: "audio", paused: false, appData: {} };
@@ -57,6 +57,15 @@ test("a proctor needs no camera to watch or to speak", () => {
     tone: "good",
     words: "Speaking to you",
   });
+});
+
+test("a person who came back does not stand twice", () => {
+  const lost = { ...ADA, peerId: "old", connection: "lost" as const };
+  const bob = { ...ADA, peerId: "bob", userId: "bob", connection: "lost" as const };
+  expect(seated([lost, bob, ADA]).map(({ peerId }) => peerId)).toEqual(["bob", "p"]);
+  expect(seated([lost, bob])).toEqual([lost, bob]);
+  const second = { ...ADA, peerId: "second window" };
+  expect(seated([ADA, second])).toHaveLength(2);
 });
 
 test("initials are those of the first and the last name", () => {

@@ -19,7 +19,7 @@ export interface RemoteTrack {
   readonly receiver: RTCRtpReceiver | undefined;
   /** How many layers the producer has; 1 if it is no simulcast. */
   readonly layers: number;
-  /** The layer that arrives, 0 the lowest; undefined until the server has said so. */
+  /** The layer that arrives, 0 the lowest; undefined while none does or the server has not said. */
   readonly layer: number | undefined;
 }
 
@@ -59,7 +59,7 @@ export class Subscriber {
   /** On the way: neither asked for again nor given up before the answer is here. */
   readonly #pending = new Set<string>();
   /** By consumer, also of those that are on the way. */
-  readonly #layers = new Map<string, number>();
+  readonly #layers = new Map<string, number | undefined>();
   #wanted: ReadonlyMap<string, Want> = new Map();
   #transport: Promise<Transport> | undefined;
   #closed = false;
@@ -98,8 +98,8 @@ export class Subscriber {
     }
   }
 
-  /** The server says which layer of a consumer it forwards. */
-  layerChanged(consumerId: string, layer: number): void {
+  /** The server says which layer of a consumer it forwards; undefined: none. */
+  layerChanged(consumerId: string, layer: number | undefined): void {
     if (this.#closed) return;
     this.#layers.delete(consumerId);
     this.#layers.set(consumerId, layer);

@@ -9,10 +9,14 @@ import type {
   RtpParameters,
 } from "mediasoup-client/types";
 
+/** Who may see and do what: `observer` watches and is invisible to candidates. */
 export type Role = "candidate" | "proctor" | "observer";
+/** Of media, as seen from this side. */
 export type Direction = "send" | "recv";
+/** What an application attaches to a peer or a producer; the server passes it on. */
 export type AppData = Record<string, unknown>;
 
+/** What a peer publishes. */
 export interface ProducerInfo {
   producerId: string;
   kind: MediaKind;
@@ -20,6 +24,7 @@ export interface ProducerInfo {
   appData: AppData;
 }
 
+/** Somebody in the room. `lost`: the connection is gone, and the seat is kept for a while. */
 export interface Participant {
   peerId: string;
   userId: string;
@@ -215,7 +220,8 @@ export interface Events {
   "consumer:paused": { consumerId: string };
   "consumer:resumed": { consumerId: string };
   "consumer:closed": { consumerId: string };
-  "consumer:layers": { consumerId: string; spatialLayer: number };
+  /** The layer that is forwarded from here on; absent: none is. */
+  "consumer:layers": { consumerId: string; spatialLayer?: number };
   "transport:closed": { transportId: string; reason?: string };
   "room:moved": unknown;
   "session:closing": {
