@@ -25,7 +25,8 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
+    # Two cameras, so that one can be changed for the other.
+    "--use-fake-device-for-media-stream=device-count=2",
     # A machine whose only interface is the loopback has no candidate otherwise.
     "--allow-loopback-in-peer-connection",
     # The tabs of a test are all watched at once, though only one is in front.

@@ -82,6 +82,9 @@ class Cluster:
     grpc_port: int
     media_port: int
     secret: str = field(repr=False)
+    # Where the logs are, and what the services were started with.
+    folder: Path
+    environment: dict[str, str] = field(repr=False)
     host: str = LOOPBACK
 
     @property
@@ -166,7 +169,19 @@ def running_cluster(folder: Path, *, host: str = LOOPBACK, **settings: str) -> I
         gateway = _started("gateway", "services.gateway", folder, environment)
         stack.callback(_end, gateway)
         _wait(gateway, lambda: probe.gateway_is_ready(f"http://{host}:{gateway_port}/readyz"))
-        yield Cluster(worker, gateway, gateway_port, grpc_port, media_port, secret, host)
+        ports = gateway_port, grpc_port, media_port
+        yield Cluster(worker, gateway, *ports, secret, folder, environment, host)
+
+
+@contextmanager
+def another_gateway(cluster: Cluster) -> Iterator[Service]:
+    """A gateway on the port of one that has been killed."""
+    gateway = _started("gateway-2", "services.gateway", cluster.folder, cluster.environment)
+    try:
+        _wait(gateway, lambda: probe.gateway_is_ready(f"{cluster.origin}/readyz"))
+        yield gateway
+    finally:
+        _end(gateway)
 
 
 def free_port(kind: socket.SocketKind) -> int:

@@ -23,3 +23,17 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 export function say(target: HTMLElement, words: string): void {
   if (target.textContent !== words) target.textContent = words;
 }
+
+/** An icon of `src/icon`, as a mask in the colour of the text around it. */
+export function icon(name: string): HTMLSpanElement {
+  return element("span", { class: `icon icon-${name}`, "aria-hidden": "true" });
+}
+
+/** A switch whose words say what a press does; `on` is how things stand. */
+export function setSwitch(button: HTMLElement, on: boolean, words: string): void {
+  button.dataset.on = String(on);
+  const label = button.querySelector<HTMLElement>(".label");
+  if (label) say(label, words);
+  else if (button.getAttribute("aria-label") !== words) button.setAttribute("aria-label", words);
+  if (!label) button.title = words;
+}

@@ -1,4 +1,5 @@
 import type { Device } from "mediasoup-client";
+import type { CallError } from "../signaling/error.js";
 import type { Direction, Participant, ProducerInfo } from "../signaling/message.js";
 import { backoffMs } from "./backoff.js";
 import type { Ending } from "./ending.js";
@@ -10,6 +11,7 @@ import type { Source } from "./source.js";
 import type { RemoteTrack } from "./subscriber.js";
 import type { MediaState } from "./transport.js";
 
+/** Which room, as whom, and what to receive of it. */
 export interface CallOptions {
   /** `ws:` or `wss:` address of the gateway. */
   url: string;
@@ -28,6 +30,7 @@ export interface CallOptions {
   device?: () => Device;
 }
 
+/** How the call stands. `words` is a sentence for the person in front of the page. */
 export type CallState =
   | { phase: "connecting" }
   /**
@@ -35,11 +38,12 @@ export type CallState =
    * packets get through, per direction in use.
    */
   | { phase: "joined"; self: Self; published: boolean; media: MediaStates }
-  /** The connection is gone; another try follows in `retryMs`. */
-  | { phase: "waiting"; words: string; retryMs: number }
-  /** Not begun, or over for good; `left` where this side wanted it so. */
-  | { phase: "ended"; words: string; left: boolean };
+  /** The connection is gone, because of `error`; another try follows in `retryMs` milliseconds. */
+  | { phase: "waiting"; words: string; error: CallError; retryMs: number }
+  /** Not begun, or over for good: `left` where this side wanted it so, or else because of `error`. */
+  | { phase: "ended"; words: string; left: boolean; error?: CallError };
 
+/** How the media of each direction that is in use fares. */
 export type MediaStates = Readonly<Partial<Record<Direction, MediaState>>>;
 
 /** Called one at a time, never before `start` but for `onPublication`, and never after `leave`. */
@@ -239,7 +243,8 @@ export class Call {
     if (this.#session !== session) return;
     if (!ending.retry) {
       this.#free();
-      this.#become({ phase: "ended", words: ending.words, left: false });
+      const { words, error } = ending;
+      this.#become({ phase: "ended", words, left: false, error });
       return;
     }
     const wasJoined = this.#state.phase === "joined";
@@ -250,7 +255,7 @@ export class Call {
     this.#failures = stable ? 1 : this.#failures + 1;
     const retryMs = Math.max(ending.afterMs ?? 0, backoffMs(this.#failures, Math.random()));
     this.#retryTimer = setTimeout(() => this.#connect(), retryMs);
-    this.#become({ phase: "waiting", words: ending.words, retryMs });
+    this.#become({ phase: "waiting", words: ending.words, error: ending.error, retryMs });
     if (this.#state.phase !== "waiting") return;
     for (const publication of this.#publications) publication.wait();
   }

@@ -10,6 +10,7 @@ export const CAMERA: MediaTrackConstraints = {
   frameRate: { ideal: 24, max: 30 },
 };
 
+/** What to ask `getUserMedia` for: speech, without the loudspeakers of the room. */
 export const MICROPHONE: MediaTrackConstraints = {
   echoCancellation: true,
   noiseSuppression: true,

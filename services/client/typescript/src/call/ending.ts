@@ -6,6 +6,8 @@ export interface Ending {
   words: string;
   /** Whether joining again can help. */
   retry: boolean;
+  /** The same for a program. */
+  error: CallError;
   /** Milliseconds to wait at least, where the server named them. */
   afterMs?: number;
 }
@@ -20,8 +22,17 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
 /** The ending that an error means for the session that it happened to. */
 export function endingOf(thrown: unknown): Ending {
   const error = CallError.from(thrown);
-  const ending: Ending = { words: error.words, retry: !FINAL.has(error.code) };
+  const ending: Ending = { words: error.words, retry: !FINAL.has(error.code), error };
   return error.retryAfterMs === undefined ? ending : { ...ending, afterMs: error.retryAfterMs };
+}
+
+/** The ending that the server, or a socket's close code, gave a reason for. */
+export function closedEnding(
+  { words, retry, afterMs }: Omit<Ending, "error">,
+  reason: string,
+): Ending {
+  const error = new CallError("CLOSED", reason, words, afterMs);
+  return { words, retry, error, ...(afterMs !== undefined && { afterMs }) };
 }
 
 const CONNECTION: ReadonlySet<ErrorCode> = new Set([

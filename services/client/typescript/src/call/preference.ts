@@ -14,6 +14,7 @@ export interface Want {
   paused: boolean;
 }
 
+/** Whether, and how, to receive a producer; asked again whenever the roster changes. */
 export type Wants = (participant: Participant, producer: ProducerInfo) => boolean | Wish;
 
 const BEST = Number.POSITIVE_INFINITY;

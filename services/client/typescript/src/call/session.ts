@@ -1,15 +1,17 @@
 import { Device } from "mediasoup-client";
 import { SignalingClient } from "../signaling/client.js";
 import type { Closing } from "../signaling/closing.js";
+import { CallError } from "../signaling/error.js";
 import type {
   Direction,
+  Events,
   Participant,
   ProducerInfo,
   Role,
   RoomState,
   SignalingEvent,
 } from "../signaling/message.js";
-import { type Ending, endingOf } from "./ending.js";
+import { closedEnding, type Ending, endingOf } from "./ending.js";
 import type { Want } from "./preference.js";
 import type { LocalPublication } from "./publication.js";
 import { Publisher } from "./publisher.js";
@@ -44,6 +46,7 @@ export interface SessionEvents {
   onEnded: (ending: Ending) => void;
 }
 
+/** This side, as the server knows it. */
 export interface Self {
   peerId: string;
   userId: string;
@@ -53,10 +56,18 @@ export interface Self {
 // Browsers do not show the server's ping frames to pages, so a dead connection is found by asking.
 const PING_INTERVAL_MS = 10_000;
 
+const BLOCKED = "Sound and picture cannot get through. A firewall may block them.";
+
 const MEDIA_FAILED: Ending = {
-  words: "Sound and picture cannot get through. A firewall may block them.",
+  words: BLOCKED,
   retry: true,
+  error: new CallError("TRANSPORT_ERROR", "MEDIA_FAILED", BLOCKED),
 };
+
+const MOVED: Ending = closedEnding(
+  { words: "The room is moving to another server.", retry: true },
+  "ROOM_MOVED",
+);
 
 /** One membership of one room, from the socket's opening to its end. It never reconnects. */
 export class Session {
@@ -191,7 +202,7 @@ export class Session {
         this.#end(MEDIA_FAILED);
         return;
       case "room:moved":
-        this.#end({ words: "The room is moving to another server.", retry: true });
+        this.#end(MOVED);
         return;
       case "consumer:layers":
         this.#onLayers(event.payload);
@@ -204,7 +215,7 @@ export class Session {
     }
   }
 
-  #onLayers({ consumerId, spatialLayer }: { consumerId: string; spatialLayer?: number }): void {
+  #onLayers({ consumerId, spatialLayer }: Events["consumer:layers"]): void {
     const layer = Number.isInteger(spatialLayer) ? spatialLayer : undefined;
     this.#subscriber?.layerChanged(consumerId, layer);
   }
@@ -228,7 +239,7 @@ export class Session {
   }
 
   #onSocketClosed(closing: Closing): void {
-    this.#end(this.#announced ?? { words: closing.words, retry: closing.retry });
+    this.#end(this.#announced ?? closedEnding(closing, `CLOSE_${closing.code}`));
   }
 
   #end(ending: Ending): void {
@@ -258,8 +269,8 @@ export class Session {
   }
 }
 
-function announced(closing: { action: string; afterMs: number }): Ending {
-  return closing.action === "stop"
-    ? { words: "The session has ended.", retry: false }
-    : { words: "The server is restarting.", retry: true, afterMs: closing.afterMs };
+function announced({ action, afterMs, reason }: Events["session:closing"]): Ending {
+  return action === "stop"
+    ? closedEnding({ words: "The session has ended.", retry: false }, reason)
+    : closedEnding({ words: "The server is restarting.", retry: true, afterMs }, reason);
 }

@@ -11,6 +11,7 @@ const KIND_BY_SOURCE: Readonly<Record<Source, MediaKind>> = {
   "screen-audio": "audio",
 };
 
+/** Sound or picture. */
 export function kindOf(source: Source): MediaKind {
   return KIND_BY_SOURCE[source];
 }

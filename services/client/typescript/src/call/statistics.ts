@@ -2,6 +2,7 @@
 
 import type { MediaKind } from "mediasoup-client/types";
 
+/** One encoding of a video. */
 export interface LayerStatistics {
   /** `r0` is the lowest layer; empty where there is only one. */
   rid: string;
@@ -15,6 +16,7 @@ export interface LayerStatistics {
   active: boolean;
 }
 
+/** What is sent of one publication. */
 export interface PublicationStatistics {
   kind: MediaKind;
   /** Bits per second since the reading before, without headers; 0 at the first. */

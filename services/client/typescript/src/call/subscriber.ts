@@ -19,7 +19,7 @@ export interface RemoteTrack {
   readonly receiver: RTCRtpReceiver | undefined;
   /** How many layers the producer has; 1 if it is no simulcast. */
   readonly layers: number;
-  /** The layer that arrives, 0 the lowest; undefined while none does, and for what has none. */
+  /** The layer that arrives, 0 the lowest; undefined while none does or the server has not said. */
   readonly layer: number | undefined;
 }
 

@@ -9,10 +9,14 @@ import type {
   RtpParameters,
 } from "mediasoup-client/types";
 
+/** Who may see and do what: `observer` watches and is invisible to candidates. */
 export type Role = "candidate" | "proctor" | "observer";
+/** Of media, as seen from this side. */
 export type Direction = "send" | "recv";
+/** What an application attaches to a peer or a producer; the server passes it on. */
 export type AppData = Record<string, unknown>;
 
+/** What a peer publishes. */
 export interface ProducerInfo {
   producerId: string;
   kind: MediaKind;
@@ -20,6 +24,7 @@ export interface ProducerInfo {
   appData: AppData;
 }
 
+/** Somebody in the room. `lost`: the connection is gone, and the seat is kept for a while. */
 export interface Participant {
   peerId: string;
   userId: string;

@@ -201,7 +201,10 @@ test("a connection that is cut is made again from scratch, and the room is shown
 
   gateway.cut();
   await until("waiting", () => call.state.phase === "waiting");
-  expect(call.state).toMatchObject({ words: "Connection lost." });
+  expect(call.state).toMatchObject({
+    words: "Connection lost.",
+    error: { code: "CLOSED", reason: "CLOSE_1006" },
+  });
   expect(tracks.get("ada.1")).toBe(first);
   expect(first?.track.readyState).toBe("live");
 
@@ -229,10 +232,11 @@ test("a refused token ends the call for good and says why", async () => {
   });
   enter();
   await until("the end", () => call.state.phase === "ended");
-  expect(call.state).toEqual({
+  expect(call.state).toMatchObject({
     phase: "ended",
     words: "Your link has expired. Ask for a new one.",
     left: false,
+    error: { code: "UNAUTHORIZED", reason: "TOKEN_EXPIRED" },
   });
   expect(states.map(({ phase }) => phase)).toEqual(["connecting", "ended"]);
 });

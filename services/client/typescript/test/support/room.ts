@@ -66,24 +66,37 @@ export function openRoom(gateway: ScriptedGateway, role: Role, participants: Par
       const producerIds = payload.producerIds as string[];
       reply("consumer:created", { consumers: producerIds.map(consumerOf) });
     })
-    .on("consumer:resume", ({ reply, payload }) => reply("consumer:resumed", payload));
+    .on("consumer:resume", ({ reply, payload }) => reply("consumer:resumed", payload))
+    .on("consumer:pause", ({ reply, payload }) => reply("consumer:paused", payload))
+    .on("consumer:set-layers", ({ reply, payload }) => reply("consumer:layers-set", payload))
+    .on("producer:pause", ({ reply, payload }) => reply("producer:paused", payload))
+    .on("producer:resume", ({ reply, payload }) => reply("producer:resumed", payload))
+    .on("producer:close", ({ reply, payload }) => reply("producer:closed", payload));
 }
 
-/** A producer id ending in "audio" is one of a microphone; one with "broken" cannot be consumed. */
+/**
+ * A producer id ending in "audio" is one of a microphone, one ending in "layers" of three layers;
+ * one with "broken" cannot be consumed.
+ */
 function consumerOf(producerId: string) {
   if (producerId.includes("broken")) {
     return { producerId, error: { code: "CONSUME_ERROR", message: "No." } };
   }
   const kind = producerId.endsWith("audio") ? "audio" : "video";
   const codecMimeType = kind === "audio" ? "audio/opus" : "video/VP8";
-  const { rtpParameters } = testFakeParameters.generateConsumerRemoteParameters({ codecMimeType });
+  const generated = testFakeParameters.generateConsumerRemoteParameters({ codecMimeType });
+  // A copy: what is generated is frozen.
+  const rtpParameters = structuredClone(generated.rtpParameters);
+  const isSimulcast = producerId.endsWith("layers");
+  const [encoding] = rtpParameters.encodings ?? [];
+  if (isSimulcast && encoding) encoding.scalabilityMode = "S3T3";
   return {
     consumerId: `consumer-of-${producerId}`,
     producerId,
     peerId: producerId.split(".")[0],
     kind,
     rtpParameters,
-    type: "simple",
+    type: isSimulcast ? "simulcast" : "simple",
     producerPaused: false,
     appData: {},
   };

@@ -10,27 +10,31 @@ export function receivedLevel(receiver: RTCRtpReceiver | undefined): number {
   return Math.max(0, ...sources.map((source) => source.audioLevel ?? 0));
 }
 
-/** Measures the microphone before anything is sent. */
+/** Measures a microphone here, whether or not it is sent. */
 export class MicrophoneLevel {
-  readonly #context = new AudioContext();
-  readonly #analyser = this.#context.createAnalyser();
-  readonly #samples = new Float32Array(this.#analyser.fftSize);
-  readonly #source: MediaStreamAudioSourceNode;
+  #context: AudioContext | undefined;
+  #analyser: AnalyserNode | undefined;
+  #samples = new Float32Array(0);
 
-  constructor(stream: MediaStream) {
-    this.#source = this.#context.createMediaStreamSource(stream);
-    this.#source.connect(this.#analyser);
+  /** Measures this track from here on; undefined: nothing. */
+  listen(track: MediaStreamTrack | undefined): void {
+    void this.#context?.close();
+    this.#context = undefined;
+    this.#analyser = undefined;
+    if (!track) return;
+    const context = new AudioContext();
+    const analyser = context.createAnalyser();
+    context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+    this.#samples = new Float32Array(analyser.fftSize);
+    this.#context = context;
+    this.#analyser = analyser;
   }
 
-  /** Root mean square of the last 2048 samples. */
+  /** Root mean square of the last 2048 samples, from 0 to 1. */
   read(): number {
+    if (!this.#analyser) return 0;
     this.#analyser.getFloatTimeDomainData(this.#samples);
     const sum = this.#samples.reduce((total, sample) => total + sample * sample, 0);
     return Math.sqrt(sum / this.#samples.length);
-  }
-
-  close(): void {
-    this.#source.disconnect();
-    void this.#context.close();
   }
 }

@@ -1,0 +1,71 @@
+import { CallError, type CallState } from "@invigil/client";
+import { expect, test } from "vitest";
+import {
+  candidateCount,
+  candidateStatement,
+  type Flows,
+  proctorPresence,
+  proctorStatement,
+  retryWords,
+} from "../../src/words/call";
+
+const JOINED: CallState = {
+  phase: "joined",
+  self: { peerId: "p", userId: "u", role: "candidate" },
+  published: true,
+  media: { send: "connected" },
+};
+const BOTH: Flows = { camera: "live", microphone: "live" };
+const LOST = new CallError("CLOSED", "CLOSE_1006", "Connection lost.");
+const WAITING: CallState = {
+  phase: "waiting",
+  words: "Connection lost.",
+  retryMs: 500,
+  error: LOST,
+};
+
+test("live is said only when the server has everything and packets get through", () => {
+  expect(candidateStatement(JOINED, BOTH)).toEqual({ tone: "good", words: "You are live." });
+  expect(candidateStatement({ ...JOINED, published: false }, BOTH).words).toBe("Connecting…");
+  expect(candidateStatement({ ...JOINED, media: {} }, BOTH).words).toBe("Connecting…");
+  expect(candidateStatement({ ...JOINED, media: { send: "interrupted" } }, BOTH).words).toMatch(
+    /^Connection lost/,
+  );
+});
+
+test.each([
+  [{ camera: "live", microphone: "paused" }, "You are live without sound."],
+  [{ camera: "paused", microphone: "live" }, "You are live without a picture."],
+  [{ camera: "none", microphone: "live" }, "You are live without a picture."],
+  [{ camera: "none", microphone: "paused" }, "You cannot be seen or heard."],
+] as const)("%j is a warning: %s", (flows, words) => {
+  expect(candidateStatement(JOINED, flows)).toEqual({ tone: "warning", words });
+});
+
+test("a lost connection is named to both", () => {
+  expect(candidateStatement(WAITING, BOTH)).toEqual({ tone: "warning", words: "Connection lost." });
+  expect(proctorStatement(WAITING)).toEqual({ tone: "warning", words: "Connection lost." });
+});
+
+test("the next try is counted down in whole seconds, and is named when it begins", () => {
+  expect(retryWords(4001)).toBe("Trying again in 5 s");
+  expect(retryWords(4000)).toBe("Trying again in 4 s");
+  expect(retryWords(1)).toBe("Trying again in 1 s");
+  expect(retryWords(0)).toBe("Trying again…");
+  expect(retryWords(-50)).toBe("Trying again…");
+});
+
+test("an end that was wanted is no fault", () => {
+  expect(proctorStatement({ phase: "ended", words: "You have left.", left: true }).tone).toBe(
+    "quiet",
+  );
+  expect(proctorStatement({ phase: "ended", words: "Refused.", left: false }).tone).toBe("bad");
+});
+
+test("people are counted in words", () => {
+  expect(proctorPresence(0)).toBe("No proctor is watching right now.");
+  expect(proctorPresence(1)).toBe("1 proctor is watching.");
+  expect(proctorPresence(2)).toBe("2 proctors are watching.");
+  expect(candidateCount(0)).toBe("No candidates");
+  expect(candidateCount(1)).toBe("1 candidate");
+});
