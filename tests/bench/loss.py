@@ -124,7 +124,8 @@ async def _counted_by_worker(stage: Rig, candidate: Tab) -> Counted:
 async def _counted_by_proctor(proctor: Tab) -> Counted:
     """By the browser's own statistics, in which a lost packet stays lost when it comes again."""
     stream = await rig.received(proctor, "video")
-    return Counted(stream["packetsLost"], stream["retransmittedPacketsReceived"])
+    # Absent while there was none.
+    return Counted(stream["packetsLost"], stream.get("retransmittedPacketsReceived", 0))
 
 
 @asynccontextmanager
