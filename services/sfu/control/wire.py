@@ -31,6 +31,7 @@ from services.sfu.core import port
 from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.peer import Transport
 from services.sfu.core.publication import ProduceRequest
+from services.sfu.core.publishing import Published
 from services.sfu.core.room import JoinRequest
 from services.sfu.core.router import MadeConsumer
 
@@ -243,6 +244,16 @@ def consume_result_to_wire(
             worker_id=worker_id,
         )
     )
+
+
+def published_to_wire(published: Published) -> sfu_service_pb2.SdpTrackResult:
+    result = published.result
+    if isinstance(result, Refusal):
+        return sfu_service_pb2.SdpTrackResult(
+            mid=published.mid,
+            failure=sfu_service_pb2.SdpTrackFailure(reason=result.reason, message=result.message),
+        )
+    return sfu_service_pb2.SdpTrackResult(mid=published.mid, producer_id=result)
 
 
 def watch_message_to_wire(message: WatchMessage) -> sfu_service_pb2.WatchResponse:

@@ -31,7 +31,16 @@ from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command
 from services.sfu.control.seat import Call, Reply, Seat, SeatBook, no_such_session
 from services.sfu.control.watch import Ended, News, Watch, WatchBook
-from services.sfu.core.effect import Effect, EndSession, TellLatest, TellOperator, TellSession
+from services.sfu.core.description import SdpFormat
+from services.sfu.core.effect import (
+    Effect,
+    EndSession,
+    OfferSdp,
+    TellLatest,
+    TellOperator,
+    TellSession,
+)
+from services.sfu.core.event import SdpOffered
 from services.sfu.core.limit import (
     MAX_PEERS_PER_ROOM,
     check_id,
@@ -80,10 +89,13 @@ class Join:
 class Worker:
     """Owned by the process; lives on its event loop. `start` it, `close` it at the end."""
 
-    def __init__(self, config: WorkerConfig, media: Media, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, config: WorkerConfig, media: Media, sdp: SdpFormat, clock_ms: Callable[[], int]
+    ) -> None:
         """`clock_ms` gives monotonic milliseconds."""
         self.config = config
         self.media = media
+        self.sdp = sdp
         self.is_draining = False
         self.rooms: dict[RoomId, Room] = {}
         self.seats = SeatBook()
@@ -352,6 +364,10 @@ class Worker:
                 self._tell(News(session_id, room.epoch, seq, traceparent, event))
             case TellLatest(session_id=session_id, event=event):
                 self._tell(News(session_id, room.epoch, 0, traceparent, event))
+            case OfferSdp(session_id=session_id, offer=offer):
+                text = self.sdp.write(offer.description)
+                offered = SdpOffered(offer.offer_id, offer.transport_id, text)
+                self._tell(News(session_id, room.epoch, 0, traceparent, offered))
             case TellOperator(session_id=concerned, event=event):
                 news = News(concerned or SessionId(""), room.epoch, 0, traceparent, event)
                 self.operators.push(room.room_id, news)

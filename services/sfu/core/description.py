@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from services.sfu.core.port import DtlsParameters, Kind, TransportOffer
 from services.sfu.core.rtp import RtpParameters
@@ -120,3 +121,13 @@ class OwnDescription:
             for section in self.sections
             if not section.is_rejected and section.mid is not None
         )
+
+
+class SdpFormat(Protocol):
+    """Texts and values of descriptions, which the media side turns into each other."""
+
+    def read(self, text: str) -> Description:
+        """What a client said. Raises Refusal: TRANSPORT_ERROR, MALFORMED_SDP."""
+
+    def write(self, description: OwnDescription) -> str:
+        """The text for a client."""

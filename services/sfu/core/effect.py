@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.common.ids import ConsumerId, ProducerId, SessionId, TransportId
 from services.sfu.core.event import Event
 from services.sfu.core.port import ConsumerSpec, ProducerSpec
+from services.sfu.core.sdp_connection import SdpOffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,14 @@ class TellLatest:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferSdp:
+    """A latest-only event: the client is to answer this offer."""
+
+    session_id: SessionId
+    offer: SdpOffer
+
+
+@dataclass(frozen=True, slots=True)
 class TellOperator:
     """The same fact once, for whoever watches the whole room; session_id where it concerns one."""
 
@@ -112,4 +121,4 @@ class EndSession:
     reason: str
 
 
-Effect = MediaCommand | TellSession | TellLatest | TellOperator | EndSession
+Effect = MediaCommand | TellSession | TellLatest | OfferSdp | TellOperator | EndSession

@@ -97,6 +97,15 @@ class ConsumerLayers:
 
 
 @dataclass(frozen=True, slots=True)
+class SdpOffered:
+    """Latest-only. The server's offer for the client's receiving connection."""
+
+    offer_id: str
+    transport_id: TransportId
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
 class TransportClosed:
     transport_id: TransportId
     # UPPER_SNAKE: DTLS_FAILED, FINGERPRINT_MISMATCH, DTLS_TIMEOUT, DTLS_CLOSED, ENGINE_FAULT.
@@ -115,5 +124,6 @@ Event = (
     | ConsumerResumed
     | ConsumerClosed
     | ConsumerLayers
+    | SdpOffered
     | TransportClosed
 )

@@ -15,6 +15,7 @@ from services.sfu.core.layer import Activity, Selection
 from services.sfu.core.ortc import Consumable
 from services.sfu.core.port import Direction, InboundEncoding, Kind
 from services.sfu.core.rtp import RtpCapabilities
+from services.sfu.core.sdp_connection import PublishingConnection, ReceivingConnection
 from services.sfu.core.session_log import SessionLog
 from services.sfu.core.visibility import Role
 
@@ -72,6 +73,8 @@ class Consumer:
     paused: bool
     # None: the producer has no layers.
     selection: Selection | None = None
+    # False: an SDP client has not answered yet. Until then the media side sends nothing.
+    is_agreed: bool = True
 
 
 @dataclass(slots=True)
@@ -94,6 +97,21 @@ class Session:
     transports: dict[TransportId, Transport] = field(default_factory=dict)
     producers: dict[ProducerId, Producer] = field(default_factory=dict)
     consumers: dict[ConsumerId, Consumer] = field(default_factory=dict)
+    # Of a plain WebRTC client. Each has one of the transports.
+    publishing: PublishingConnection | None = None
+    receiving: ReceivingConnection | None = None
+
+    def receiving_on(self, transport_id: TransportId) -> ReceivingConnection | None:
+        """The SDP connection on this transport, if it is one."""
+        receiving = self.receiving
+        return receiving if receiving and receiving.transport_id == transport_id else None
+
+    def forget_connection(self, transport_id: TransportId) -> None:
+        """The transport is gone, and the SDP connection on it."""
+        if self.publishing is not None and self.publishing.transport_id == transport_id:
+            self.publishing = None
+        if self.receiving_on(transport_id) is not None:
+            self.receiving = None
 
     def view(self) -> ParticipantView:
         """This peer as those see it who may see it."""

@@ -27,9 +27,15 @@ class Published:
     result: ProducerId | Refusal
 
 
-def same_client(connection: PublishingConnection, remote: DtlsParameters) -> bool:
+def is_same_client(connection: PublishingConnection, remote: DtlsParameters) -> bool:
     """Whether an offer with these fingerprints comes from the same RTCPeerConnection."""
     return frozenset(connection.remote.fingerprints) == frozenset(remote.fingerprints)
+
+
+def check_may_publish(session: Session) -> None:
+    """Raise Refusal FORBIDDEN where the role or the token does not allow publishing."""
+    if not session.may_publish:
+        raise Refusal(Code.FORBIDDEN, "MAY_NOT_PUBLISH", "This role or token may not publish.")
 
 
 def check_offer(

@@ -93,6 +93,7 @@ class Room:
 
     def take_effects(self) -> list[Effect]:
         """What the shell has to do since the last call, in order."""
+        self.router.offer_changes()
         return self.roster.take_effects()
 
     def join(self, request: JoinRequest) -> Session:

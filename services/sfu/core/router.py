@@ -1,18 +1,21 @@
 """The media of one room: transports, producers, consumers, and what becomes of them together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConsumerId, ProducerId, TransportId
+from services.common.ids import ConsumerId, ProducerId, SessionId, TransportId
 from services.sfu.core import effect, event
+from services.sfu.core.description import Description
 from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.limit import MAX_PRODUCERS_PER_CONSUME, MAX_TRANSPORTS_PER_SESSION
+from services.sfu.core.ortc import default_parameters
 from services.sfu.core.peer import Consumer, Producer, Session, Transport
-from services.sfu.core.port import Direction, Kind
+from services.sfu.core.port import ConsumerSpec, Direction, Kind
 from services.sfu.core.publication import ProduceRequest, publish
 from services.sfu.core.roster import Roster
 from services.sfu.core.rtp import RtpCapabilities, RtpParameters
 from services.sfu.core.rtp_check import InvalidRtp, check_capabilities
+from services.sfu.core.sdp_connection import Declined, ReceivingConnection
 from services.sfu.core.ssrc import SsrcPool
 from services.sfu.core.subscription import check_may_subscribe, subscribe
 
@@ -36,6 +39,8 @@ class Router:
         self.transports: dict[TransportId, Transport] = {}
         self._roster = roster
         self._ssrcs = ssrcs
+        # Sessions with an SDP connection on which something has changed.
+        self._offers_due: dict[SessionId, None] = {}
 
     def create_transport(self, session: Session, direction: Direction) -> Transport:
         """A new transport; the caller creates it on the media side. Raises Refusal."""
@@ -186,7 +191,8 @@ class Router:
         consumer = _own_consumer(session, consumer_id)
         if not consumer.paused:
             consumer.paused = True
-            self._roster.do(effect.PauseConsumer(consumer_id))
+            if consumer.is_agreed:
+                self._roster.do(effect.PauseConsumer(consumer_id))
             self._follow(consumer, self.producers[consumer.producer_id])
 
     def resume_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
@@ -194,7 +200,8 @@ class Router:
         consumer = _own_consumer(session, consumer_id)
         if consumer.paused:
             consumer.paused = False
-            self._roster.do(effect.ResumeConsumer(consumer_id))
+            if consumer.is_agreed:
+                self._roster.do(effect.ResumeConsumer(consumer_id))
             self._follow(consumer, self.producers[consumer.producer_id])
 
     def close_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
@@ -220,7 +227,7 @@ class Router:
         """Ask the publisher for a key frame; nothing for what is paused, or is no video."""
         consumer = _own_consumer(session, consumer_id)
         producer = self.producers[consumer.producer_id]
-        if producer.kind is Kind.VIDEO and not (consumer.paused or producer.paused):
+        if producer.kind is Kind.VIDEO and _may_flow(consumer, producer):
             self._roster.do(effect.RequestKeyFrame(consumer_id))
 
     def encoding_changed(
@@ -261,6 +268,34 @@ class Router:
         producer.activity.release(now_ms)
         self._follow_all(producer)
 
+    def anchor(self) -> RtpParameters:
+        """What the first section of a receiving SDP connection lists; nothing is sent there."""
+        parameters = default_parameters(Kind.AUDIO, self.capabilities)
+        return replace(parameters, mid=ReceivingConnection.ANCHOR_MID, header_extensions=())
+
+    def answered(
+        self, session: Session, connection: ReceivingConnection, said: Description
+    ) -> None:
+        """The client has answered the outstanding offer; the connection has checked it."""
+        for result in connection.take_answer(said):
+            consumer = self.consumers[result.consumer_id]
+            if isinstance(result, Declined):
+                self._close_consumer(consumer, tell=True)
+            else:
+                self._agree(consumer, result.spec)
+        # What changed while the client was thinking.
+        self._offers_due[session.session_id] = None
+
+    def offer_changes(self) -> None:
+        """Offer what has changed to those clients that have no offer to answer."""
+        due, self._offers_due = self._offers_due, {}
+        for session_id in due:
+            session = self._roster.sessions.get(session_id)
+            connection = session.receiving if session is not None else None
+            offer = connection.next_offer() if connection is not None else None
+            if offer is not None:
+                self._roster.do(effect.OfferSdp(session_id, offer))
+
     def drop(self, session: Session) -> None:
         """Close everything of a session that is ending; it is not told of its own."""
         for transport in list(session.transports.values()):
@@ -294,14 +329,34 @@ class Router:
         paused: bool,
     ) -> MadeConsumer:
         producer = self._visible_producer(session, producer_id)
+        connection = session.receiving_on(transport.transport_id)
+        if connection is not None:
+            connection.check_room(producer.kind)
         consumer, spec, parameters = subscribe(
             session, transport, producer, capabilities, self._ssrcs, preferred, paused=paused
         )
         session.consumers[consumer.consumer_id] = consumer
         self.consumers[consumer.consumer_id] = consumer
         producer.consumer_ids[consumer.consumer_id] = None
+        if connection is not None:
+            consumer.is_agreed = False
+            spec = replace(spec, paused=True)
+            parameters = connection.add(spec, parameters, producer.peer_id)
+            self._offers_due[session.session_id] = None
         self._roster.do(effect.AddConsumer(spec))
         return MadeConsumer(consumer, producer, parameters)
+
+    def _agree(self, consumer: Consumer, spec: ConsumerSpec | None) -> None:
+        """Begin to send. `spec`: how, where it is not as it was offered."""
+        if spec is not None:
+            if consumer.selection is not None:
+                spec = replace(spec, layer=consumer.selection.target)
+            self._roster.do(effect.RemoveConsumer(consumer.consumer_id))
+            self._roster.do(effect.AddConsumer(spec))
+        consumer.is_agreed = True
+        if not consumer.paused:
+            self._roster.do(effect.ResumeConsumer(consumer.consumer_id))
+            self._follow(consumer, self.producers[consumer.producer_id])
 
     def _follow_all(self, producer: Producer) -> None:
         for consumer in self._consumers_of(producer):
@@ -332,6 +387,7 @@ class Router:
 
     def _clear_transport(self, session: Session, transport: Transport, *, tell_owner: bool) -> None:
         on_it = transport.transport_id
+        session.forget_connection(on_it)
         for consumer in list(session.consumers.values()):
             if consumer.transport_id == on_it:
                 self._close_consumer(consumer, tell=tell_owner)
@@ -358,6 +414,10 @@ class Router:
         del self.consumers[consumer.consumer_id]
         del self.producers[consumer.producer_id].consumer_ids[consumer.consumer_id]
         self._roster.do(effect.RemoveConsumer(consumer.consumer_id))
+        connection = session.receiving_on(consumer.transport_id)
+        if connection is not None:
+            connection.remove(consumer.consumer_id)
+            self._offers_due[session.session_id] = None
         if tell:
             self._roster.tell(session, event.ConsumerClosed(consumer.consumer_id))
 
@@ -370,7 +430,11 @@ class Router:
 
 def _is_flowing(consumer: Consumer, producer: Producer) -> bool:
     """Whether anything of a simulcast could be forwarded."""
-    return bool(producer.activity.sent) and not (consumer.paused or producer.paused)
+    return bool(producer.activity.sent) and _may_flow(consumer, producer)
+
+
+def _may_flow(consumer: Consumer, producer: Producer) -> bool:
+    return consumer.is_agreed and not (consumer.paused or producer.paused)
 
 
 def _own_producer(session: Session, producer_id: ProducerId) -> Producer:

@@ -3,13 +3,13 @@
 Both keep their sections in place for their whole life (RFC 8829 section 5.2.2).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from urllib.parse import quote
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConsumerId, ProducerId, TransportId
+from services.common.ids import ConsumerId, PeerId, ProducerId, TransportId
 from services.sfu.core.description import (
-    MAX_SECTIONS,
     Description,
     Flow,
     OwnDescription,
@@ -49,6 +49,13 @@ class PublishingConnection:
     def setup(self) -> str:
         """The DTLS role as answers say it: the server waits, unless the client does."""
         return "active" if self.remote.role is DtlsRole.SERVER else "passive"
+
+
+# The answer has to fit in a frame of the browser protocol, and Chromium takes 1.1 kB a section.
+MAX_OFFERED_SECTIONS = 49
+
+# RFC 8866 section 9, less what quote() leaves alone anyway.
+_TOKEN_CHARACTERS = "!#$&'*+^`{|}"
 
 
 class SlotState(Enum):
@@ -100,10 +107,13 @@ class SdpOffer:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A consumer whose stream the client has agreed to receive. `spec` is how to send it now."""
+    """A consumer whose stream the client has agreed to receive.
+
+    `spec` is how to send it where the client takes less than was offered.
+    """
 
     consumer_id: ConsumerId
-    spec: ConsumerSpec
+    spec: ConsumerSpec | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +151,22 @@ class ReceivingConnection:
 
     def check_room(self, kind: Kind) -> None:
         """Raise Refusal CONSUME_ERROR where no section is left for another consumer."""
-        if self._free_slot(kind) is None and len(self._slots) >= MAX_SECTIONS:
+        if self._free_slot(kind) is None and len(self._slots) >= MAX_OFFERED_SECTIONS:
             raise Refusal(
                 Code.CONSUME_ERROR,
                 "TOO_MANY_CONSUMERS",
-                f"An SDP connection carries at most {MAX_SECTIONS - 1} consumers.",
+                f"An SDP connection carries at most {MAX_OFFERED_SECTIONS - 1} consumers.",
             )
 
-    def add(self, consumer_id: ConsumerId, spec: ConsumerSpec, parameters: RtpParameters) -> None:
-        """Offer a consumer's stream; `check_room` was asked before."""
-        slot = Slot(spec.kind, parameters, SlotState.NEW, consumer_id, spec)
+    def add(self, spec: ConsumerSpec, parameters: RtpParameters, peer_id: PeerId) -> RtpParameters:
+        """Offer a consumer's stream; `check_room` was asked before.
+
+        Returns its parameters as they are offered: the stream is named for the peer and the track
+        for the producer, by which a plain client knows what it gets.
+        """
+        msid = f"{_token(peer_id)} {_token(spec.producer_id)}"
+        parameters = replace(parameters, msid=msid)
+        slot = Slot(spec.kind, parameters, SlotState.NEW, spec.consumer_id, spec)
         free = self._free_slot(spec.kind)
         if free is None:
             self._slots.append(slot)
@@ -158,6 +174,7 @@ class ReceivingConnection:
             slot.before = self._slots[free].parameters
             self._slots[free] = slot
         self._has_changed = True
+        return parameters
 
     def remove(self, consumer_id: ConsumerId) -> None:
         """Its stream has ended; unknown ids are ones that were removed."""
@@ -252,4 +269,10 @@ def _verdict(slot: Slot, consumer_id: ConsumerId, section: Section) -> list[Take
         return []
     assert slot.spec is not None, "only the anchor has none"
     slot.state = SlotState.LIVE
-    return [Taken(consumer_id, reduce_spec(slot.spec, taken))]
+    reduced = reduce_spec(slot.spec, taken)
+    return [Taken(consumer_id, None if reduced == slot.spec else reduced)]
+
+
+def _token(text: str) -> str:
+    """An id as a word of a=msid, which has fewer characters than an id may."""
+    return quote(text, safe=_TOKEN_CHARACTERS)

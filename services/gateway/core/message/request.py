@@ -23,6 +23,7 @@ from services.gateway.core.message.media import (
     ProducerResume,
 )
 from services.gateway.core.message.room import RoomJoin, RoomLeave
+from services.gateway.core.message.sdp import IceCandidateAdd, SdpAnswer, SdpOffer
 from services.gateway.core.message.transport import (
     TransportClose,
     TransportConnect,
@@ -45,9 +46,11 @@ WorkerRequest = (
     | ConsumerClose
     | ConsumerSetLayers
     | ConsumerRequestKeyFrame
+    | SdpOffer
+    | SdpAnswer
 )
 
-AnyRequest = AuthRequest | RoomJoin | Ping | WorkerRequest | NotBuilt
+AnyRequest = AuthRequest | RoomJoin | Ping | IceCandidateAdd | WorkerRequest | NotBuilt
 
 _adapter: TypeAdapter[AnyRequest] = TypeAdapter(
     Annotated[AnyRequest, Field(discriminator="type")],

@@ -4,25 +4,17 @@ Every text in it was checked when it came in: core refuses a line break wherever
 """
 
 from collections.abc import Iterator
-from urllib.parse import quote
 
 from services.sfu.core.description import OwnDescription, OwnSection
 from services.sfu.core.port import DtlsParameters, IceCandidate, TransportOffer
 from services.sfu.core.rtp import CodecParameters, RtpParameters
 
-# RFC 8866's token, less what quote() leaves alone anyway.
-_TOKEN_CHARACTERS = "!#$&'*+^`{|}"
 _DISCARD_PORT = 9
 
 
 def write(description: OwnDescription) -> str:
     """The text, with CRLF line ends."""
     return "".join(f"{line}\r\n" for line in _lines(description))
-
-
-def msid_token(text: str) -> str:
-    """An id as a token of a=msid."""
-    return quote(text, safe=_TOKEN_CHARACTERS)
 
 
 def _lines(description: OwnDescription) -> Iterator[str]:
