@@ -103,7 +103,8 @@ class Answering:
                 self._pause(track)
         except Refusal as refusal:
             self._close(track)
-            if section.flow.sends:
+            # Nobody has a producer of a data channel in mind.
+            if section.flow.sends and section.kind is not None:
                 self.published.append(Published(section.mid or "", refusal))
             return reject_section(section)
         is_received = section.flow.sends and self._is_open(track)

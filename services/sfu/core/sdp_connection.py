@@ -146,7 +146,6 @@ class ReceivingConnection:
         self._number = number
         self._local = local
         self._version = 0
-        self._has_changed = False
         self._slots = [Slot(Kind.AUDIO, anchor, SlotState.LIVE, None)]
 
     def check_room(self, kind: Kind) -> None:
@@ -173,7 +172,6 @@ class ReceivingConnection:
         else:
             slot.before = self._slots[free].parameters
             self._slots[free] = slot
-        self._has_changed = True
         return parameters
 
     def remove(self, consumer_id: ConsumerId) -> None:
@@ -184,7 +182,6 @@ class ReceivingConnection:
         slot.consumer_id = None
         if slot.state is not SlotState.NEW:
             slot.state = SlotState.ENDED
-            self._has_changed = True
         elif slot.before is not None:
             slot.parameters, slot.state = slot.before, SlotState.FREE
         else:
@@ -192,9 +189,9 @@ class ReceivingConnection:
 
     def next_offer(self) -> SdpOffer | None:
         """What the client is to be offered now; it is outstanding from then on."""
-        if self.outstanding is not None or not self._has_changed:
+        has_changed = any(slot.state in _WHEN_OFFERED for slot in self._slots)
+        if self.outstanding is not None or not has_changed:
             return None
-        self._has_changed = False
         self._version += 1
         for slot in self._slots:
             slot.state = _WHEN_OFFERED.get(slot.state, slot.state)
