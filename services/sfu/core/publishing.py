@@ -4,6 +4,7 @@ Sections keep their place from offer to offer (RFC 8829 section 5.2.2), and so d
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from services.common.errors import Code, Refusal
@@ -137,7 +138,9 @@ class Answering:
             track.producer_id = self.router.produce(self.session, request).producer_id
             track.parameters = accepted
         elif track.is_paused and self._is_open(track):
-            self.router.resume_producer(self.session, track.producer_id)
+            # What may not be resumed, for example what a proctor has paused, stays as it is.
+            with suppress(Refusal):
+                self.router.resume_producer(self.session, track.producer_id)
         track.is_paused = False
         if self._is_open(track):
             self.published.append(Published(section.mid or "", track.producer_id))

@@ -50,14 +50,14 @@ class PlainClient:
 
         await until(grown, f"{by} more frames of {mid} than {before}")
 
-    async def until_answered(self, count: int) -> Payload:
-        """Wait until this many offers were answered; returns the last."""
+    async def until_answered(self, text: str) -> str:
+        """Wait until the last offer that was answered has this text; returns its SDP."""
 
-        async def done() -> bool:
-            return len(self.answered) >= count
+        async def found() -> str:
+            sdp = str(self.answered[-1]["sdp"]) if self.answered else ""
+            return sdp if text in sdp else ""
 
-        await until(done, f"{count} offers are answered")
-        return self.answered[-1]
+        return await until(found, f"an offer with {text!r} is answered")
 
     async def answer_offers(self) -> None:
         """For ever."""

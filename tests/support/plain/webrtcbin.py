@@ -134,7 +134,10 @@ def main() -> None:
         result: Any = None
         if what in ("offer", "take_answer"):
             sender = sender or Sender()
-            result = sender.offer() if what == "offer" else sender.take_answer(sdp)
+            if what == "offer":
+                result = sender.offer()
+            else:
+                sender.take_answer(sdp)
         else:
             receiver = receiver or Receiver()
             result = receiver.answer(sdp) if what == "answer" else receiver.decoded()

@@ -9,52 +9,15 @@ from hypothesis import strategies as st
 
 from services.sfu.media.sdp.line import MalformedSdp
 from services.sfu.media.sdp.reader import read
-from tests.support.sdp import NAMES, vector
-
-VECTORS = tuple(vector(name) for name in NAMES)
-LINES = tuple({line for text in VECTORS for line in text.split("\r\n") if line})
+from tests.support.sdp_mutation import VECTORS, mutated
 
 # Function calls, which no clock of a busy machine distorts. The largest real offer takes 15,000;
 # a million take about half a second.
 MOST_CALLS = 1_000_000
 
-noise = st.one_of(
-    st.text(max_size=20),
-    st.sampled_from(["\r", "\n", "\r\n", "\u2028", "\x00", ":", " ", ";", "=", "/", "*", "-1"]),
-    st.integers(-1, 2**70).map(str),
-    st.sampled_from(["\u0663", "\u00b2", "\uff19"]),
-)
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> str:
-    """A real offer in which some lines are cut, doubled, moved, replaced or spoilt."""
-    lines = draw(st.sampled_from(VECTORS)).split("\r\n")
-    for _ in range(draw(st.integers(1, 6))):
-        if not lines:
-            break
-        at = draw(st.integers(0, len(lines) - 1))
-        match draw(st.integers(0, 6)):
-            case 0:
-                del lines[at]
-            case 1:
-                lines.insert(at, lines[at])
-            case 2:
-                lines.insert(draw(st.integers(0, len(lines))), lines.pop(at))
-            case 3:
-                lines[at] = draw(st.sampled_from(LINES))
-            case 4:
-                cut = draw(st.integers(0, len(lines[at])))
-                lines[at] = lines[at][:cut] + draw(noise) + lines[at][cut:]
-            case 5:
-                lines[at] = lines[at][: draw(st.integers(0, len(lines[at])))]
-            case _:
-                lines = lines[at:]
-    return draw(st.sampled_from(["\r\n", "\n"])).join(lines)
-
 
 @settings(max_examples=400, deadline=None)
-@given(mutated())
+@given(mutated(VECTORS))
 def test_mutated_offer_is_read_or_refused(text: str) -> None:
     with suppress(MalformedSdp):
         read(text)
