@@ -38,8 +38,12 @@ def apply_offer(
     session, router = seat.session, seat.room.router
     check_may_publish(session)
     description = sdp.read(text)
-    remote = _remote(description)
     before = session.publishing
+    if before is not None and description.dtls is None:
+        # All sections have ended, and with them what says whose they were.
+        remote = before.remote
+    else:
+        remote = _remote(description)
     is_new = before is None or not is_same_client(before, remote)
     check_offer(None if is_new else before, description, app_data)
     if is_new:

@@ -99,6 +99,8 @@ class OwnSection:
     rids: tuple[str, ...] = ()
     is_simulcast: bool = False
     extension_flow: Mapping[int, Flow] = field(default_factory=dict)
+    # An answer's BUNDLE names nothing that the offer's does not (RFC 8843 section 7.3).
+    is_bundled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class OwnDescription:
         return tuple(
             section.mid
             for section in self.sections
-            if not section.is_rejected and section.mid is not None
+            if section.is_bundled and not section.is_rejected and section.mid is not None
         )
 
 

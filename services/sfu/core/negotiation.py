@@ -144,6 +144,7 @@ def answer_section(section: Section, accepted: RtpParameters, *, is_received: bo
         rids=rids,
         is_simulcast=section.is_simulcast,
         extension_flow={id_: flow.reverse for id_, flow in section.extension_flow.items()},
+        is_bundled=section.is_bundled,
     )
 
 

@@ -137,6 +137,25 @@ def _without_port(sdp: str, mid: str) -> str:
     return changed(sdp, mid, (line, f"{kind} 0 {rest}"))
 
 
+async def test_offer_in_which_every_track_has_ended_ends_its_producers(
+    running: RunningWorker, ada: Session
+) -> None:
+    await offer(ada, PLAIN)
+    lines = _without_port(_without_port(PLAIN, "0"), "1").split("\r\n")
+    gone = ("a=fingerprint", "a=setup", "a=ice", "a=group")
+    answer = await offer(ada, "\r\n".join(line for line in lines if not line.startswith(gone)))
+    assert flows(answer.sdp) == {"0": "rejected", "1": "rejected"}
+    assert "a=group" not in answer.sdp
+    assert running.media.producers == {}
+
+
+async def test_single_section_needs_no_bundle_and_is_answered_without(ada: Session) -> None:
+    sdp = PLAIN.split("m=video")[0].replace("a=group:BUNDLE 0 1\r\n", "")
+    answer = await offer(ada, sdp)
+    assert [track.producer_id for track in answer.tracks] == ["ada.1"]
+    assert "a=group" not in answer.sdp
+
+
 async def test_producer_paused_by_message_stays_so_over_offers(
     running: RunningWorker, ada: Session
 ) -> None:

@@ -82,7 +82,8 @@ def test_any_answers_are_carried_out_or_refused(data: st.DataObject) -> None:
         with receiving(seat, media, None):
             stage.room.router.consume(eve, tuple(ada.producers)[-1:], None, None, paused=False)
     for _ in range(3):
-        offer = perform(stage, media) or (eve.receiving and eve.receiving.outstanding)
+        perform(stage, media)
+        offer = eve.receiving.outstanding if eve.receiving is not None else None
         if offer is None:
             break
         answer = data.draw(mutated((answer_to(SDP.write(offer.description)),)))
