@@ -135,8 +135,8 @@ impl Core {
         let producer = self.producers.get_mut(index)?;
         producer.paused = false;
         for encoding in &mut producer.encodings {
-            // What came meanwhile was not meant to be seen.
-            encoding.forget_key_frame();
+            // What came meanwhile was not meant to be seen, nor what of it comes yet.
+            encoding.restart();
         }
         self.wake_consumers(index, now, io);
         Some(())

@@ -90,6 +90,11 @@ impl LossDetector {
         self.missing.len()
     }
 
+    /// Nothing of what is missing counts any more, should it come.
+    pub fn give_up(&mut self) {
+        self.missing.clear();
+    }
+
     fn recover(&mut self, sequence: u64) -> Arrival {
         match self
             .missing
