@@ -442,3 +442,31 @@ fn what_is_repaired_of_a_pause_is_not_seen_after_it() {
     send(&mut lab, &publisher, 0, 15, true);
     assert_eq!(layers(&mut viewer, &mut lab), [0]);
 }
+
+#[test]
+fn layer_that_never_answers_keeps_no_other_from_being_asked_for() {
+    let mut lab = Lab::new();
+    let (mut publisher, mut viewer) = call(&mut lab);
+    let mut upper = consumer(OUT + 10, None);
+    upper.layer = 2;
+    lab.apply(add_consumer(2, 1, 2, upper));
+    for layer in 0..3 {
+        send(&mut lab, &publisher, layer, 10, false);
+    }
+    // Answers for each layer on its own, but never for the lowest.
+    for sequence in 11..60 {
+        lab.pass(100);
+        let sent = lab.sent();
+        viewer.packets(&sent);
+        let control = publisher.control(&sent);
+        let asked = control
+            .iter()
+            .flat_map(|packet| Compound::new(packet))
+            .any(|part| matches!(part, Control::Pli { media_ssrc, .. } if media_ssrc == LAYERS[2]));
+        for layer in 0..3 {
+            send(&mut lab, &publisher, layer, sequence, asked && layer == 2);
+        }
+    }
+    let got = layers(&mut viewer, &mut lab);
+    assert!(got.contains(&2), "{got:?}");
+}
