@@ -45,12 +45,10 @@ impl Core {
         for index in 0..self.producers.bound() {
             self.tick_producer(index, now, io);
         }
-        for index in 0..self.consumers.bound() {
-            self.tell_layer(index, io);
-        }
         for index in 0..self.transports.bound() {
             self.expire_consent(index, now);
             self.announce(index, io);
+            self.tell_layers(index, io);
             self.send_feedback(index, now, io);
             self.send_receiver_reports(index, now, io);
             self.send_sender_reports(index, now, io);

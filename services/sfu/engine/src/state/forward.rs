@@ -313,6 +313,7 @@ impl Route<'_> {
                 came_at_micros: passage.came_at_micros,
                 bridge,
             });
+            self.transport.layers_untold = true;
         }
         let place = self.consumer.place(passage.extended);
         if place.is_none() {
