@@ -36,6 +36,8 @@ class Router:
         self.transports: dict[TransportId, Transport] = {}
         self._roster = roster
         self._ssrcs = ssrcs
+        # Those with layers that are held back: few, and asked for after each operation in the room.
+        self._holding: dict[ProducerId, Producer] = {}
 
     def create_transport(self, session: Session, direction: Direction) -> Transport:
         """A new transport; the caller creates it on the media side. Raises Refusal."""
@@ -234,7 +236,7 @@ class Router:
             producer.activity.begin(layer, now_ms)
         else:
             producer.activity.end(layer)
-        self._follow_all(producer)
+        self._layers_changed(producer)
 
     def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
         """The media side forwards another layer; unknown ids are ones closed meanwhile."""
@@ -247,19 +249,19 @@ class Router:
 
     def deadline_ms(self) -> int | None:
         """When the next layer that is held back may be taken; None while none is."""
-        deadlines = (producer.activity.deadline_ms() for producer in self.producers.values())
+        deadlines = (producer.activity.deadline_ms() for producer in self._holding.values())
         return min((ms for ms in deadlines if ms is not None), default=None)
 
     def held_back(self, now_ms: int) -> list[Producer]:
         """The producers with layers that have been held back for long enough."""
-        deadlines = [(p, p.activity.deadline_ms()) for p in self.producers.values()]
+        deadlines = [(p, p.activity.deadline_ms()) for p in self._holding.values()]
         return [producer for producer, ms in deadlines if ms is not None and ms <= now_ms]
 
     def release_layers(self, producer_id: ProducerId, now_ms: int) -> None:
         """Take those layers."""
         producer = self.producers[producer_id]
         producer.activity.release(now_ms)
-        self._follow_all(producer)
+        self._layers_changed(producer)
 
     def drop(self, session: Session) -> None:
         """Close everything of a session that is ending; it is not told of its own."""
@@ -273,6 +275,7 @@ class Router:
             self.transports.pop(transport_id, None)
         for producer_id in session.producers:
             producer = self.producers.pop(producer_id, None)
+            self._holding.pop(producer_id, None)
             for consumer_id in producer.consumer_ids if producer else ():
                 orphan = self.consumers.pop(consumer_id, None)
                 if orphan is not None:
@@ -303,7 +306,11 @@ class Router:
         self._roster.do(effect.AddConsumer(spec))
         return MadeConsumer(consumer, producer, parameters)
 
-    def _follow_all(self, producer: Producer) -> None:
+    def _layers_changed(self, producer: Producer) -> None:
+        if producer.activity.deadline_ms() is None:
+            self._holding.pop(producer.producer_id, None)
+        else:
+            self._holding[producer.producer_id] = producer
         for consumer in self._consumers_of(producer):
             self._follow(consumer, producer)
 
@@ -346,6 +353,7 @@ class Router:
             self._close_consumer(consumer, tell=True)
         del session.producers[producer.producer_id]
         del self.producers[producer.producer_id]
+        self._holding.pop(producer.producer_id, None)
         self._roster.do(effect.RemoveProducer(producer.producer_id))
         closed = event.ProducerClosed(producer.producer_id)
         self._roster.tell_viewers(session, closed)
