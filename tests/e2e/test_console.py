@@ -82,7 +82,8 @@ async def test_camera_is_changed_in_the_middle_of_a_call_without_another_produce
     choice = part(candidate, "camera-choice")
     present = await choice.input_value()
     devices: list[str] = await choice.evaluate("list => [...list.options].map(o => o.value)")
-    other = next(device for device in devices if device != present)
+    assert devices[0] == present
+    other = devices[-1]
     await choice.select_option(other)
 
     in_use = "video => video.srcObject?.getVideoTracks()[0]?.getSettings().deviceId"
