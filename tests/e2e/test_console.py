@@ -187,7 +187,7 @@ async def test_candidate_leaves_releases_the_devices_and_joins_again(
     await tile.until_frames_grow()
 
 
-async def test_enlarged_candidate_is_asked_for_in_the_best_layer_and_others_in_the_lowest(
+async def test_enlarged_candidate_is_shown_in_the_best_layer_and_others_in_the_lowest(
     cluster: Cluster, room: str, open_tab: OpenTab
 ) -> None:
     proctor, _, ada = await both(cluster, room, open_tab)
@@ -229,13 +229,27 @@ async def test_enlarged_candidate_is_asked_for_in_the_best_layer_and_others_in_t
     await until_says(proctor, "stage-name", "Ada")
     await until_wished(ada_camera, 2)
     await until_plays(part(proctor, "stage-video"))
+    await until_width(ada, 1280)
+    await until_width(alan, 320)
     await part(proctor, "tile-open").nth(1).click()
     await until_says(proctor, "stage-name", "Alan")
     await until_wished(alan_camera, 2)
     await until_wished(ada_camera, 0)
+    await until_width(alan, 1280)
+    await until_width(ada, 320)
     await part(proctor, "stage-close").click()
     await until_wished(alan_camera, 0)
     assert await part(proctor, "stage").is_hidden()
+
+
+async def until_width(tile: Tile, width: int) -> None:
+    """Wait until what arrives of the camera is this wide: which layer is forwarded shows in it."""
+
+    async def is_wide() -> bool:
+        stream = await tile.inbound("video")
+        return stream is not None and stream.width == width
+
+    await until(is_wide, f"the picture of {tile.name} is {width} wide")
 
 
 async def test_keys_alone_lead_through_the_wall_to_the_stage_and_back(
