@@ -25,8 +25,9 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-ui-for-media-stream",
-    # Two cameras, so that one can be changed for the other.
-    "--use-fake-device-for-media-stream=device-count=2",
+    # More than one camera, so that one can be changed for another. The second gives depths (Y16),
+    # which no call can send; the third is one like the first.
+    "--use-fake-device-for-media-stream=device-count=3",
     # A machine whose only interface is the loopback has no candidate otherwise.
     "--allow-loopback-in-peer-connection",
     # The tabs of a test are all watched at once, though only one is in front.
