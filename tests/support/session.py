@@ -30,7 +30,7 @@ from tests.support.frame import frame
 
 EPOCH = Epoch("e1")
 JOIN = {"roomId": "exam", "displayName": "Ada"}
-CLAIMS = Claims.of({"sub": "ada", "room": "exam", "role": "candidate"})
+CLAIMS = Claims.of({"sub": "ada", "room": "exam", "role": "candidate", "exp": 1})
 
 
 class Stage:
