@@ -42,6 +42,8 @@ CHROMIUM = Tool("Chromium", ("chromium",), "install Chromium")
 NETWORK = Tool(
     "ip, iptables and unshare", ("iproute2", "iptables", "util-linux"), "install iproute2, iptables"
 )
+# Tests ask a real TURN server whether it takes the credentials that clients are given.
+COTURN = Tool("coturn", ("coturn",), "install coturn (turnserver and turnutils_uclient)")
 
 
 class MissingError(Exception):
@@ -99,7 +101,13 @@ def has_rust_linters() -> bool:
     )
 
 
-def missing_tools(*, linters: bool, browser: bool, network: bool = False) -> list[Tool]:
+def has_coturn() -> bool:
+    return all(shutil.which(name) for name in ("turnserver", "turnutils_uclient"))
+
+
+def missing_tools(
+    *, linters: bool, browser: bool, turn: bool = False, network: bool = False
+) -> list[Tool]:
     """What this machine lacks, in the order in which to say it."""
     found = {
         C_COMPILER: any(shutil.which(name) for name in ("cc", "gcc", "clang")),
@@ -107,6 +115,7 @@ def missing_tools(*, linters: bool, browser: bool, network: bool = False) -> lis
         RUST_LINTERS: not linters or has_rust_linters(),
         CHROMIUM: not browser or chromium() is not None,
         NETWORK: not network or all(map(shutil.which, ("ip", "iptables", "unshare"))),
+        COTURN: not turn or has_coturn(),
     }
     return [tool for tool, is_there in found.items() if not is_there]
 

@@ -6,7 +6,7 @@ from services.common.errors import Refusal
 from services.common.ids import PeerId, RoomId, SessionId
 from services.gateway.core.admission import Admission, Claims
 from services.gateway.core.close_code import CloseCode
-from services.gateway.core.message.connection import Ping
+from services.gateway.core.message.connection import IceServer, Ping
 from services.gateway.core.message.envelope import Outbound, Payload
 from services.gateway.core.message.request import AnyRequest, Rejection, WorkerRequest
 from services.gateway.core.message.room import RoomJoin
@@ -33,6 +33,8 @@ class Received:
 class TokenAccepted:
     ordinal: int
     claims: Claims
+    # What the client reaches media with, where direct paths fail; TURN credentials are the user's.
+    ice_servers: tuple[IceServer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

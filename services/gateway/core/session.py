@@ -7,7 +7,7 @@ from typing import assert_never
 from services.common.errors import Code, Refusal
 from services.common.ids import PeerId, SessionId
 from services.gateway.core import farewell
-from services.gateway.core.admission import Admission, Claims, admit
+from services.gateway.core.admission import Admission, admit
 from services.gateway.core.close_code import CloseCode
 from services.gateway.core.effect import (
     Answer,
@@ -103,8 +103,8 @@ class Session:
         match event:
             case Received():
                 return self._received(event, now)
-            case TokenAccepted(claims=claims):
-                return self._token_accepted(claims, now)
+            case TokenAccepted():
+                return self._token_accepted(event, now)
             case Answered(answer=answer):
                 return self._answered(answer, now)
             case Refused(refusal=refusal):
@@ -255,13 +255,13 @@ class Session:
 
     # Results.
 
-    def _token_accepted(self, claims: Claims, now: float) -> list[Effect]:
+    def _token_accepted(self, event: TokenAccepted, now: float) -> list[Effect]:
         ordinal, request = self._take_outstanding()
         assert isinstance(request, AuthRequest)
         if self.phase is Phase.CLOSED:
             return []
         try:
-            admission = admit(claims, request.payload)
+            admission = admit(event.claims, request.payload)
         except Refusal as refusal:
             return [*self._not_admitted(ordinal, request, refusal), *self._advance(now)]
         self._admission = admission
@@ -270,6 +270,7 @@ class Session:
             peer_id=self._peer_id,
             role=admission.role.value,
             heartbeat_interval_ms=self._limits.heartbeat_interval_ms,
+            ice_servers=list(event.ice_servers),
         )
         self._auth = (request, response)
         self.phase = Phase.AUTHENTICATED
@@ -280,6 +281,8 @@ class Session:
         code = {
             Code.UNAUTHORIZED: CloseCode.UNAUTHENTICATED,
             Code.FORBIDDEN: CloseCode.FORBIDDEN,
+            # Nobody knows yet whether the token is good: it is worth trying again.
+            Code.UNAVAILABLE: CloseCode.OVERLOADED,
         }.get(refusal.code)
         if code is not None:
             self.phase = Phase.CLOSED

@@ -35,6 +35,7 @@ from services.gateway.core.effect import (
     TokenAccepted,
     VerifyToken,
 )
+from services.gateway.core.ice import IceConfig, ice_servers
 from services.gateway.core.limit import Limits
 from services.gateway.core.message.connection import ErrorReply, Pong
 from services.gateway.core.message.envelope import encode
@@ -60,6 +61,7 @@ class EdgeConfig:
     limits: Limits = field(default_factory=Limits)
     outbox: OutboxLimits = field(default_factory=OutboxLimits)
     heartbeat: HeartbeatTimes = field(default_factory=HeartbeatTimes)
+    ice: IceConfig = field(default_factory=IceConfig)
     max_message_bytes: int = 64 * 1024
     max_connections: int = 10_000
 
@@ -100,6 +102,7 @@ class Connection:
         self._verifier = verifier
         self._upstream = upstream
         self._heartbeat = config.heartbeat
+        self._ice = config.ice
         self._outbox = Outbox(socket, config.outbox)
         self._spans = Spans()
         self._ordinals = itertools.count(1)
@@ -174,7 +177,7 @@ class Connection:
             case Close(code=code, reason=reason):
                 self._outbox.close(code, reason)
             case VerifyToken():
-                self._verify(effect)
+                self._start(self._verify(effect), effect.ordinal, None)
             case AnswerPing(ordinal=ordinal, request=request):
                 pong = Pong(
                     echo=request.payload,
@@ -206,13 +209,6 @@ class Connection:
         if effect.answers is not None:
             self._spans.end(effect.answers, message)
 
-    def _verify(self, effect: VerifyToken) -> None:
-        try:
-            outcome: Input = TokenAccepted(effect.ordinal, self._verifier.verify(effect.token))
-        except Refusal as refusal:
-            outcome = Refused(effect.ordinal, refusal)
-        self._later(outcome)
-
     def _later(self, event: Input) -> None:
         # Not from inside `handle`'s effects: those that follow must be performed first.
         self._start(self._tell(event), None, None)
@@ -228,6 +224,15 @@ class Connection:
         task = self._loop.create_task(work, context=context)
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
+
+    async def _verify(self, effect: VerifyToken) -> None:
+        try:
+            claims = await self._verifier.verify(effect.token)
+        except Exception as error:
+            self.feed(Refused(effect.ordinal, _refusal_of(error)))
+            return
+        servers = ice_servers(self._ice, claims.sub, int(time.time()))
+        self.feed(TokenAccepted(effect.ordinal, claims, servers))
 
     async def _join(self, effect: Join) -> None:
         try:

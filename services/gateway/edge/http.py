@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from websockets.asyncio.server import ServerConnection
@@ -27,18 +28,26 @@ SECURITY_HEADERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether new clients should come here, and a line for whoever asks why not."""
+
+    is_ready: bool
+    words: str
+
+
 class HttpFront:
     """Answers what is not a WebSocket."""
 
     def __init__(
         self,
         files: StaticFiles,
-        is_ready: Callable[[], bool],
+        readiness: Callable[[], Readiness],
         has_room: Callable[[], bool],
     ) -> None:
-        """`is_ready`: a worker could take a room; `has_room`: one more socket is allowed."""
+        """`has_room`: one more socket is allowed."""
         self._files = files
-        self._is_ready = is_ready
+        self._readiness = readiness
         self._has_room = has_room
 
     async def answer(self, _: ServerConnection, request: Request) -> Response | None:
@@ -53,9 +62,9 @@ class HttpFront:
         if path == "/healthz":
             return _text(HTTPStatus.OK, "ok\n")
         if path == "/readyz":
-            if self._is_ready():
-                return _text(HTTPStatus.OK, "ready\n")
-            return _text(HTTPStatus.SERVICE_UNAVAILABLE, "no worker\n")
+            readiness = self._readiness()
+            status = HTTPStatus.OK if readiness.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+            return _text(status, readiness.words + "\n")
         found = await asyncio.to_thread(self._files.find, path)
         if found is None:
             return _text(HTTPStatus.NOT_FOUND, "Not found.\n")

@@ -17,7 +17,7 @@ from services.gateway.core.close_code import CloseCode
 from services.gateway.core.limit import TokenBucket
 from services.gateway.core.port import Upstream
 from services.gateway.edge.connection import Connection, EdgeConfig, Identity
-from services.gateway.edge.http import HttpFront
+from services.gateway.edge.http import HttpFront, Readiness
 from services.gateway.edge.static import StaticFiles
 from services.gateway.edge.token import TokenVerifier
 
@@ -72,7 +72,7 @@ class EdgeServer:
         self._verifier = verifier
         self._upstream = upstream
         self._connections: set[Connection] = set()
-        self._http = HttpFront(files, lambda: upstream.is_ready, self._has_room)
+        self._http = HttpFront(files, self.readiness, self._has_room)
         self._server: Server | None = None
         # Once stopping: within which time clients come back.
         self._spread_ms: int | None = None
@@ -103,6 +103,15 @@ class EdgeServer:
         """The port listened on, once started."""
         assert self._server is not None
         return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    def readiness(self) -> Readiness:
+        """Whether a client could come in now, and find a worker."""
+        trouble = self._verifier.trouble
+        if not self._verifier.is_ready:
+            return Readiness(False, f"no keys: {trouble or 'not fetched yet'}")
+        if not self._upstream.is_ready:
+            return Readiness(False, "no worker")
+        return Readiness(True, "ready" if trouble is None else f"ready, with old keys: {trouble}")
 
     async def stop(self, spread_ms: int) -> None:
         """Tell every client to come back within `spread_ms`, close, wait until all is settled."""

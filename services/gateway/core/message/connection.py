@@ -34,6 +34,14 @@ class Ping(Request):
     payload: Opaque = Field(default_factory=dict)
 
 
+class IceServer(WireModel):
+    """As RTCIceServer; `username` and `credential` go with TURN only."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
 class AuthResponse(Payload):
     type: ClassVar[str] = "auth:response"
     success: bool = True
@@ -42,7 +50,7 @@ class AuthResponse(Payload):
     role: RoleName
     resumed: bool = False
     heartbeat_interval_ms: int
-    ice_servers: list[dict[str, JsonValue]] = Field(default_factory=list)
+    ice_servers: list[IceServer] = Field(default_factory=list)
 
 
 class Pong(Payload):
