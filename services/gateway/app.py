@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
@@ -12,7 +13,9 @@ from services.common.log import get_logger
 from services.gateway.config import GatewaySettings
 from services.gateway.core.ice import IceConfig
 from services.gateway.core.limit import Limits
+from services.gateway.core.quota import QuotaLimits
 from services.gateway.edge.connection import EdgeConfig
+from services.gateway.edge.door import DoorConfig
 from services.gateway.edge.fetch import fetch
 from services.gateway.edge.heartbeat import HeartbeatTimes
 from services.gateway.edge.key_set import KeySet, KeySetTimes
@@ -59,6 +62,11 @@ class App:
     def is_ready(self) -> bool:
         """Whether a client could come in now, and find a worker."""
         return self._edge.readiness().is_ready
+
+    @property
+    def turned_away(self) -> Mapping[str, int]:
+        """How often what was turned away at the door, since the start."""
+        return self._edge.turned_away
 
     async def start(self) -> None:
         """Listen, and keep a watch on the workers. Raises OSError where the port is taken."""
@@ -133,7 +141,20 @@ def _edge_config(settings: GatewaySettings) -> EdgeConfig:
             turn_ttl_s=settings.turn_ttl_s,
         ),
         max_message_bytes=settings.max_message_bytes,
-        max_connections=settings.max_connections,
+        door=DoorConfig(
+            quota=QuotaLimits(
+                connections=settings.connections_per_address,
+                connects_per_s=settings.connects_per_address_per_s,
+                connect_burst=settings.connect_burst_per_address,
+                messages_per_s=settings.messages_per_address_per_s,
+                message_burst=settings.message_burst_per_address,
+            ),
+            max_connections=settings.max_connections,
+            max_lobby=settings.max_http_connections,
+            trusted_proxies=tuple(settings.trusted_proxies),
+        ),
+        origins=settings.allowed_origins,
+        handshake_timeout_s=settings.handshake_timeout_ms / 1000,
     )
 
 

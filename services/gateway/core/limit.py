@@ -43,10 +43,14 @@ class TokenBucket:
         if self._tokens >= self._burst:
             self._refused = 0
         if self._tokens < 1.0:
-            self._refused += 1
+            self.refuse()
             return False
         self._tokens -= 1.0
         return True
+
+    def refuse(self) -> None:
+        """Count a message that was refused, here or on account of another limit."""
+        self._refused += 1
 
     @property
     def refused(self) -> int:

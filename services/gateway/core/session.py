@@ -59,13 +59,21 @@ class Session:
     """
 
     def __init__(
-        self, *, session_id: SessionId, peer_id: PeerId, limits: Limits, now: float
+        self,
+        *,
+        session_id: SessionId,
+        peer_id: PeerId,
+        limits: Limits,
+        now: float,
+        address_messages: TokenBucket | None = None,
     ) -> None:
+        """`address_messages` is shared by all sessions of the client's address."""
         self.phase = Phase.CONNECTED
         self._session_id = session_id
         self._peer_id = peer_id
         self._limits = limits
         self._bucket = TokenBucket(limits.messages_per_s, limits.message_burst, now)
+        self._address_messages = address_messages
         self._bad_frames = 0
         self._auth_deadline = now + limits.auth_timeout_s
         # Authenticated: what was asked, what was answered, and what it allows.
@@ -131,7 +139,12 @@ class Session:
             return []
         message = event.message
         if not self._bucket.take(now):
-            return self._too_fast(event)
+            return self._too_fast(event, self._bucket, "TOO_MANY_MESSAGES")
+        shared = self._address_messages
+        if shared is not None and not shared.take(now):
+            # A client of such an address is cut off by its own share in it alone.
+            self._bucket.refuse()
+            return self._too_fast(event, shared, "TOO_MANY_MESSAGES_OF_ADDRESS")
         if isinstance(message, Rejection):
             return self._rejected(event.ordinal, message)
         if len(self._waiting) >= self._limits.waiting_requests:
@@ -142,15 +155,15 @@ class Session:
         self._waiting.append((event.ordinal, message))
         return self._advance(now)
 
-    def _too_fast(self, event: Received) -> list[Effect]:
+    def _too_fast(self, event: Received, bucket: TokenBucket, reason: str) -> list[Effect]:
         if self._bucket.refused > self._limits.flood_messages:
             self.phase = Phase.CLOSED
             return [Close(CloseCode.FLOODING, "flooding")]
         refusal = Refusal(
             Code.RATE_LIMITED,
-            "TOO_MANY_MESSAGES",
+            reason,
             "Too many messages in a short time.",
-            details={"retryAfterMs": str(self._bucket.retry_after_ms)},
+            details={"retryAfterMs": str(bucket.retry_after_ms)},
         )
         return [error(event.ordinal, event.message, refusal)]
 

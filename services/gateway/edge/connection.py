@@ -36,13 +36,14 @@ from services.gateway.core.effect import (
     VerifyToken,
 )
 from services.gateway.core.ice import IceConfig, ice_servers
-from services.gateway.core.limit import Limits
+from services.gateway.core.limit import Limits, TokenBucket
 from services.gateway.core.message.connection import ErrorReply, Pong
 from services.gateway.core.message.envelope import encode
 from services.gateway.core.message.request import BINARY_FRAME, parse
 from services.gateway.core.port import Seat, Upstream
 from services.gateway.core.refusal import UNEXPECTED
 from services.gateway.core.session import Session
+from services.gateway.edge.door import DoorConfig
 from services.gateway.edge.heartbeat import HeartbeatTimes, beat
 from services.gateway.edge.outbox import Outbox, OutboxLimits
 from services.gateway.edge.span import Spans
@@ -63,7 +64,10 @@ class EdgeConfig:
     heartbeat: HeartbeatTimes = field(default_factory=HeartbeatTimes)
     ice: IceConfig = field(default_factory=IceConfig)
     max_message_bytes: int = 64 * 1024
-    max_connections: int = 10_000
+    door: DoorConfig = field(default_factory=DoorConfig)
+    # Whose pages may open a socket, beside the gateway's own.
+    origins: tuple[str, ...] = ()
+    handshake_timeout_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,9 @@ class Connection:
         config: EdgeConfig,
         verifier: TokenVerifier,
         upstream: Upstream,
+        address_messages: TokenBucket | None,
     ) -> None:
+        """`address_messages` is what all clients of this one's address take their messages from."""
         self._socket = socket
         self._loop = asyncio.get_running_loop()
         self._session = Session(
@@ -97,6 +103,7 @@ class Connection:
             peer_id=identity.peer_id,
             limits=config.limits,
             now=self._loop.time(),
+            address_messages=address_messages,
         )
         self._identity = identity
         self._verifier = verifier
