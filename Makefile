@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run demo token test check fix protos engine console chart lock unit bench-call bench-engine clean
+.PHONY: help run demo token test check fix protos engine console chart lock unit bench-call bench-engine bench-signaling clean
 
 PYTHON := .venv/bin/python
 ROOM ?= demo
@@ -41,6 +41,9 @@ bench-call: ## Measure a call in Chromium; parts of it: make bench-call ONLY="la
 
 bench-engine: ## Measure the engine: CPU time per packet that leaves, beside the least possible
 	@scripts/setup.sh check && $(PYTHON) -m scripts.bench_engine
+
+bench-signaling: ## Measure the gateway: pings a second, memory of idle clients, a flooding neighbour
+	@scripts/setup.sh test && $(PYTHON) -m tests.bench.signaling
 
 ##@ Change it
 
