@@ -54,6 +54,11 @@ class Client(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self._data = b""
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether the other end reads what is sent."""
+        return self.transport is not None and self.transport.get_write_buffer_size() < 65536
+
     def send(self, frame: bytes) -> None:
         assert self.transport is not None
         self.transport.write(frame)
@@ -97,7 +102,8 @@ class Client(asyncio.Protocol):
         elif opcode == 9:
             self.send(b"\x8a" + bytes([0x80 | len(payload)]) + bytes(4) + payload)
         elif opcode == 8 and self.transport is not None:
-            self.transport.close()
+            # What is still to be sent would be waited for.
+            self.transport.abort()
 
 
 async def dial(port: int, source: str = "127.0.0.1") -> Client:
@@ -175,7 +181,8 @@ async def flood(port: int, seconds: float) -> object:
             await asyncio.sleep(0)
             continue
         while not client.closed.is_set() and asyncio.get_running_loop().time() < end:
-            client.send(burst)
+            if client.is_heard:
+                client.send(burst)
             await asyncio.sleep(0)
         cut += client.closed.is_set()
         if client.transport is not None:

@@ -18,9 +18,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from tests.bench import report
-from tests.bench.report import Row
+from tests.bench.report import Goal, Table, all_at_least, all_at_most
 from tests.support.cluster import ROOT, Cluster, Service, running_cluster
 
 GATEWAY_CORE = 0
@@ -28,6 +29,8 @@ CONNECTIONS = 500
 NEIGHBOURS = 100
 # Between a neighbour's pong and its next ping.
 PAUSE_S = 0.2
+# Longer than the time between ping frames, which are what an idle client costs.
+IDLE_S = 35.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") / 1024
 # What each of the first two measurements is about is not the limits.
@@ -39,7 +42,6 @@ UNLIMITED = {
     "GATEWAY_CONNECTIONS_PER_ADDRESS": "20000",
     "GATEWAY_CONNECT_BURST_PER_ADDRESS": "20000",
 }
-Times = list[float]
 
 
 class Load:
@@ -103,9 +105,10 @@ def pinned_cluster(settings: dict[str, str]) -> Iterator[tuple[Cluster, Load]]:
         yield cluster, Load(cluster, Path(folder))
 
 
-def ping_rows(seconds: float, rounds: int) -> list[Row]:
-    per_s: Times = []
-    per_cpu_s: Times = []
+def measure_pings(table: Table, seconds: float, rounds: int) -> None:
+    what = f"ping/pong, {CONNECTIONS} connections"
+    per_s = table.row(what, "/s", all_at_least(10_000))
+    per_cpu_s = table.row(f"{what}, per processor time", "/s", all_at_least(10_000))
     with pinned_cluster(UNLIMITED) as (cluster, load):
         for _ in range(rounds):
             running = load.start("ping", load.token, CONNECTIONS, seconds, 0)
@@ -117,92 +120,80 @@ def ping_rows(seconds: float, rounds: int) -> list[Row]:
             assert isinstance(times, list)
             per_s.append(len(times) / elapsed)
             per_cpu_s.append(len(times) / used)
-    what = f"ping/pong, {CONNECTIONS} connections"
-    return [
-        Row(what, "/s", per_s, "≥ 10000"),
-        Row(f"{what}, of the gateway's processor time", "/s", per_cpu_s, "≥ 10000"),
-    ]
 
 
-def idle_rows(count: int, seconds: float) -> list[Row]:
-    with pinned_cluster({**UNLIMITED, "GATEWAY_MAX_CONNECTIONS": str(count + 1)}) as (
-        cluster,
-        load,
-    ):
-        # So that what the first connections load counts for none of the others.
-        result_of_first = load.start("ping", load.token, 10, 1, 0)
-        wait_started(result_of_first)
-        result(result_of_first)
+def measure_idle(table: Table, count: int) -> None:
+    memory = table.row(f"{count} idle connections: memory each", "KB", all_at_most(30))
+    busy = table.row(f"{count} idle connections: processor", "%", all_at_most(5))
+    settings = {**UNLIMITED, "GATEWAY_MAX_CONNECTIONS": str(count + 10)}
+    with pinned_cluster(settings) as (cluster, load):
+        # What the first clients of all bring into memory is not theirs.
+        first = load.start("ping", load.token, 10, 1, 0)
+        wait_started(first)
+        result(first)
         before = rss_kb(cluster.gateway)
         running = load.start("idle", load.token, count)
         wait_started(running)
         time.sleep(2)
-        memory = (rss_kb(cluster.gateway) - before) / count
+        memory.append((rss_kb(cluster.gateway) - before) / count)
         used, started = cpu_s(cluster.gateway), time.monotonic()
-        # Longer than the time between ping frames, which are what an idle client costs.
-        time.sleep(max(seconds, 35))
-        busy = (cpu_s(cluster.gateway) - used) / (time.monotonic() - started) * 100
+        time.sleep(IDLE_S)
+        busy.append((cpu_s(cluster.gateway) - used) / (time.monotonic() - started) * 100)
         assert result(running) == count, "clients were lost"
-    what = f"{count} idle connections"
-    return [
-        Row(f"{what}: memory each", "KB", [memory], "≤ 30"),
-        Row(f"{what}: processor", "%", [busy], "< 5"),
-    ]
 
 
-def flood_rows(seconds: float, rounds: int) -> list[Row]:
-    quiet: Times = []
-    flooded: Times = []
-    cuts: Times = []
+def measure_flood(table: Table, seconds: float, rounds: int) -> None:
+    what = f"p99 of {NEIGHBOURS} clients' pings"
+    quiet = table.row(f"{what}, quiet", "ms")
+    flooded = table.row(
+        f"{what}, while one client floods",
+        "ms",
+        Goal("≤ twice quiet, or 5", lambda values: median(values) <= max(2 * median(quiet), 5)),
+    )
+    cuts = table.row("flooding client cut off", "times")
     with pinned_cluster({}) as (_, load):
         for _ in range(rounds):
-            for is_flooded, p99s in ((False, quiet), (True, flooded)):
-                neighbours = load.start("ping", load.token, NEIGHBOURS, seconds, PAUSE_S)
-                wait_started(neighbours)
-                if is_flooded:
-                    # It must not keep the neighbours from their core: what counts is the gateway.
-                    flood = load.start("flood", seconds - 0.5, nice=19)
-                times = result(neighbours)
-                assert isinstance(times, list)
-                p99s.append(statistics.quantiles(times, n=100)[98])
-                if is_flooded:
-                    cut = result(flood)
-                    assert isinstance(cut, int)
-                    cuts.append(cut)
-    bound = max(2 * statistics.median(quiet), 5)
-    what = f"p99 of {NEIGHBOURS} clients' pings"
-    return [
-        Row(f"{what}, quiet", "ms", quiet),
-        Row(f"{what}, while one client floods", "ms", flooded, f"≤ {bound:.1f}"),
-        Row("flooding client cut off", "times", cuts),
-    ]
+            quiet.append(_p99(load.start("ping", load.token, NEIGHBOURS, seconds, PAUSE_S)))
+            neighbours = load.start("ping", load.token, NEIGHBOURS, seconds, PAUSE_S)
+            # It must not keep the neighbours from their core: what counts is the gateway.
+            flood = load.start("flood", seconds, nice=19)
+            flooded.append(_p99(neighbours))
+            cut = result(flood)
+            assert isinstance(cut, int)
+            cuts.append(cut)
+
+
+def _p99(neighbours: subprocess.Popen[str]) -> float:
+    wait_started(neighbours)
+    times = result(neighbours)
+    assert isinstance(times, list)
+    return float(statistics.quantiles(times, n=100)[98])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the gateway's signaling.")
     parser.add_argument("--seconds", type=float, default=5, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each kind")
+    parser.add_argument("--only", choices=("pings", "idle", "flood"), help="what to measure")
     parser.add_argument("--idle", type=int, default=5_000, help="idle connections")
     arguments = parser.parse_args()
     # Each connection is a file here and in the gateway, which inherits the limit.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    print(report.machine(), end="\n\n", flush=True)
-    rows: list[Row] = []
-    failed = False
-    measures: list[Callable[[], list[Row]]] = [
-        lambda: ping_rows(arguments.seconds, arguments.rounds),
-        lambda: idle_rows(arguments.idle, arguments.seconds),
-        lambda: flood_rows(arguments.seconds, arguments.rounds),
-    ]
-    for measure in measures:
+    described, table, code = report.machine(), Table(), 0
+    measures: dict[str, Callable[[], None]] = {
+        "pings": lambda: measure_pings(table, arguments.seconds, arguments.rounds),
+        "idle": lambda: measure_idle(table, arguments.idle),
+        "flood": lambda: measure_flood(table, arguments.seconds, arguments.rounds),
+    }
+    for name in [arguments.only] if arguments.only else measures:
         try:
-            rows += measure()
+            measures[name]()
         except (AssertionError, OSError) as error:
-            failed = True
             print(f"not measured: {error}", file=sys.stderr)
-    print(report.table(rows))
-    return int(failed)
+            code = 1
+    print(f"{described}\n\n{table}")
+    return code
 
 
 if __name__ == "__main__":

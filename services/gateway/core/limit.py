@@ -48,6 +48,10 @@ class TokenBucket:
         self._tokens -= 1.0
         return True
 
+    def spend(self, tokens: int) -> None:
+        """Take tokens for something that was not asked about, on credit if need be."""
+        self._tokens = max(-float(self._burst), self._tokens - tokens)
+
     def refuse(self) -> None:
         """Count a message that was refused, here or on account of another limit."""
         self._refused += 1

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import itertools
 import time
+from collections import deque
 from collections.abc import Coroutine
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
@@ -12,9 +13,9 @@ from typing import Any, assert_never
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from services.common.errors import Refusal
+from services.common.errors import Code, Refusal
 from services.common.ids import PeerId, SessionId
-from services.common.log import bound, get_logger
+from services.common.log import bound, get_logger, is_logged
 from services.gateway.core.close_code import CloseCode
 from services.gateway.core.effect import (
     Answer,
@@ -38,7 +39,7 @@ from services.gateway.core.effect import (
 from services.gateway.core.ice import IceConfig, ice_servers
 from services.gateway.core.limit import Limits, TokenBucket
 from services.gateway.core.message.connection import ErrorReply, Pong
-from services.gateway.core.message.envelope import encode
+from services.gateway.core.message.envelope import Outbound, encode
 from services.gateway.core.message.request import BINARY_FRAME, parse
 from services.gateway.core.port import Seat, Upstream
 from services.gateway.core.refusal import UNEXPECTED
@@ -53,6 +54,8 @@ log = get_logger("gateway.edge")
 
 # Sent every few seconds by every client.
 QUIET_TYPES = frozenset({"ping", "pong"})
+# Of one client, before others have their turn.
+MESSAGES_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,12 @@ class Connection:
         self._spans = Spans()
         self._ordinals = itertools.count(1)
         self._seat: Seat | None = None
+        # What the session has still to be told; the first of them is under way.
+        self._inputs: deque[Input] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        # What the timer waits for.
+        self._deadline: float | None = None
         # The session cannot be relied on to give its seat back.
         self._has_failed = False
 
@@ -123,7 +130,6 @@ class Connection:
         """Serve the client. Never raises for what the client or a worker does."""
         with self._named():
             log.info("gateway.connection.opened")
-            writer = asyncio.create_task(self._outbox.run())
             heart = asyncio.create_task(beat(self._socket, self._heartbeat, self._heart_lost))
             self._arm()
             try:
@@ -131,7 +137,7 @@ class Connection:
             finally:
                 self.feed(SocketClosed())
                 heart.cancel()
-                writer.cancel()
+                self._outbox.end()
                 await self._settle()
                 log.info(
                     "gateway.connection.closed",
@@ -141,21 +147,31 @@ class Connection:
 
     def drain(self, after_ms: int) -> None:
         """Tell the client to come back elsewhere, and close."""
-        self.feed(Draining(after_ms))
+        self._hear(Draining(after_ms))
 
     def feed(self, event: Input) -> None:
         """Tell the session something and do what it wants. Never raises."""
-        # A worker's news comes from its watch, which is no session's.
-        with self._named():
-            try:
-                for effect in self._session.handle(event, self._loop.time()):
+        self._inputs.append(event)
+        if len(self._inputs) > 1:
+            # From inside an effect: those that follow must be performed first.
+            return
+        try:
+            while self._inputs:
+                for effect in self._session.handle(self._inputs[0], self._loop.time()):
                     self._perform(effect)
-                self._arm()
-            except Exception:
-                # Costs this connection, and nothing of another.
-                log.exception("gateway.session.failed")
-                self._has_failed = True
-                self._outbox.close(CloseCode.INTERNAL_ERROR, "internal error")
+                self._inputs.popleft()
+            self._arm()
+        except Exception:
+            # Costs this connection, and nothing of another.
+            self._inputs.clear()
+            log.exception("gateway.session.failed")
+            self._has_failed = True
+            self._outbox.close(CloseCode.INTERNAL_ERROR, "internal error")
+
+    def _hear(self, event: Input) -> None:
+        # A worker's news comes from its watch, and the end from the server: no session's tasks.
+        with self._named():
+            self.feed(event)
 
     def _named(self) -> AbstractContextManager[None]:
         return bound(session_id=self._identity.session_id, peer_id=self._identity.peer_id)
@@ -163,19 +179,28 @@ class Connection:
     async def _read(self) -> None:
         with suppress(ConnectionClosed):
             async for frame in self._socket:
-                self._receive(frame)
+                if self._receive(frame):
+                    # Messages that are here already are read without a pause: a client that sends
+                    # many at once must not keep the others waiting.
+                    await asyncio.sleep(0)
 
-    def _receive(self, frame: str | bytes) -> None:
+    def _receive(self, frame: str | bytes) -> bool:
+        """Whether others should have their turn now."""
         if self._outbox.is_closing:
             # A client that floods goes on while its socket closes: that must not cost anything.
-            return
+            return True
         ordinal = next(self._ordinals)
         message = parse(frame) if isinstance(frame, str) else BINARY_FRAME
         self._spans.begin(ordinal, message)
-        with bound(correlation_id=message.correlation_id):
-            write = log.debug if message.type in QUIET_TYPES else log.info
-            write("gateway.message.received", type=message.type, characters=len(frame))
+        is_quiet = message.type in QUIET_TYPES
+        if is_quiet and not is_logged("debug"):
             self.feed(Received(ordinal, message))
+        else:
+            with bound(correlation_id=message.correlation_id):
+                write = log.debug if is_quiet else log.info
+                write("gateway.message.received", type=message.type, characters=len(frame))
+                self.feed(Received(ordinal, message))
+        return ordinal % MESSAGES_AT_ONCE == 0
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -191,7 +216,7 @@ class Connection:
                     server_time=_now_ms(),
                     worker_age_ms=self._seat.worker_age_ms() if self._seat else None,
                 )
-                self._later(Answered(ordinal, Answer(pong)))
+                self.feed(Answered(ordinal, Answer(pong)))
             case Join():
                 self._start(self._join(effect), effect.ordinal, effect.request.correlation_id)
             case Call(request=request):
@@ -203,25 +228,20 @@ class Connection:
 
     def _send(self, effect: Send) -> None:
         message = effect.message
-        write = log.debug if message.type in QUIET_TYPES else log.info
-        facts: dict[str, object] = {"type": message.type}
-        if message.seq is not None:
-            facts["seq"] = message.seq
-        if isinstance(message.payload, ErrorReply):
-            facts["code"] = message.payload.code
-            facts["reason"] = (message.payload.details or {}).get("reason")
-        with bound(correlation_id=message.correlation_id):
-            write("gateway.message.sent", **facts)
+        is_quiet = _is_quiet(message)
+        if not is_quiet or is_logged("debug"):
+            facts: dict[str, object] = {"type": message.type}
+            if message.seq is not None:
+                facts["seq"] = message.seq
+            if isinstance(message.payload, ErrorReply):
+                facts["code"] = message.payload.code
+                facts["reason"] = (message.payload.details or {}).get("reason")
+            with bound(correlation_id=message.correlation_id):
+                write = log.debug if is_quiet else log.info
+                write("gateway.message.sent", **facts)
         self._outbox.put(encode(message, _now_ms()), message.replaces)
         if effect.answers is not None:
             self._spans.end(effect.answers, message)
-
-    def _later(self, event: Input) -> None:
-        # Not from inside `handle`'s effects: those that follow must be performed first.
-        self._start(self._tell(event), None, None)
-
-    async def _tell(self, event: Input) -> None:
-        self.feed(event)
 
     def _start(
         self, work: Coroutine[Any, Any, None], ordinal: int | None, correlation_id: str | None
@@ -244,7 +264,7 @@ class Connection:
     async def _join(self, effect: Join) -> None:
         try:
             if self._seat is None:
-                self._seat, answer = await self._upstream.join(effect, self.feed)
+                self._seat, answer = await self._upstream.join(effect, self._hear)
                 log.info("gateway.session.joined", room_id=effect.room_id)
             else:
                 answer = await self._seat.join_again(effect)
@@ -285,15 +305,30 @@ class Connection:
         self._spans.end_all()
 
     def _arm(self) -> None:
+        deadline = self._session.deadline
+        if deadline == self._deadline:
+            return
+        self._deadline = deadline
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        deadline = self._session.deadline
         if deadline is not None:
-            self._timer = self._loop.call_at(deadline, self.feed, DeadlineReached())
+            self._timer = self._loop.call_at(deadline, self._wake)
+
+    def _wake(self) -> None:
+        # The clock may be a little behind the timer; then the same time is waited for again.
+        self._deadline = None
+        self.feed(DeadlineReached())
 
     def _heart_lost(self) -> None:
         self._outbox.close(CloseCode.HEARTBEAT_LOST, "heartbeat lost")
+
+
+def _is_quiet(message: Outbound) -> bool:
+    payload = message.payload
+    # One line for each message of a flood would be a flood of lines; its close is told.
+    is_of_flood = isinstance(payload, ErrorReply) and payload.code == Code.RATE_LIMITED
+    return message.type in QUIET_TYPES or is_of_flood
 
 
 def _refusal_of(error: Exception) -> Refusal:

@@ -16,14 +16,16 @@ from services.gateway.core.address import (
     parse_address,
     share_of,
 )
-from services.gateway.core.limit import TokenBucket
-from services.gateway.core.quota import Quota, QuotaLimits, Turned
+from services.gateway.core.quota import Quota, QuotaLimits, Share, Turned
 from services.gateway.edge.tally import Tally
 
 log = get_logger("gateway.edge")
 
 # Of a socket whose address the system does not say: it is gone already.
 NOWHERE = "unknown"
+# What being closed for flooding costs an address, in new connections: one that floods again and
+# again has its burst used up soon, and is then let in every half second.
+FLOOD_CONNECTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,8 @@ class _Visit:
 
     peer: Address | None
     name: str
-    # None: a trusted proxy's, until its request says for whom.
-    share: str | None = None
-    messages: TokenBucket | None = None
+    # None: a trusted proxy's, until its request says for whom; then `name` is the share's.
+    share: Share | None = None
     bytes: int = 0
 
 
@@ -110,19 +111,16 @@ class Door:
             self._tally.count(turned)
         return turned
 
-    def messages_of(self, guest: Guest) -> TokenBucket | None:
-        """What all clients of its address take their messages from; None once it is gone."""
-        visit = self._visits.get(guest)
-        return visit.messages if visit is not None else None
-
     @property
     def has_room(self) -> bool:
         """Whether one more WebSocket may come in."""
         return self.connections < self._config.max_connections
 
-    def came_in(self, guest: Guest) -> None:
-        """It is a WebSocket now."""
+    def came_in(self, guest: Guest) -> Share | None:
+        """It is a WebSocket now. What it shares with its address; None once it is gone."""
         self._leave_lobby(guest)
+        visit = self._visits.get(guest)
+        return visit.share if visit is not None else None
 
     def reads(self, guest: Guest, size: int) -> None:
         """It is sent an answer of `size` bytes."""
@@ -132,19 +130,20 @@ class Door:
             self._lobby_bytes += size
             self._make_room()
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, guest: Guest, *, has_flooded: bool = False) -> None:
         """It is gone. Does nothing for one that was not accepted."""
         self._leave_lobby(guest)
         visit = self._visits.pop(guest, None)
         if visit is not None and visit.share is not None:
-            self._quota.leave(visit.share, self._loop.time())
+            if has_flooded:
+                visit.share.connects.spend(FLOOD_CONNECTS)
+            self._quota.leave(visit.name, self._loop.time())
 
-    def _enter(self, visit: _Visit, share: str) -> Turned | None:
-        entered = self._quota.enter(share, self._loop.time())
+    def _enter(self, visit: _Visit, name: str) -> Turned | None:
+        entered = self._quota.enter(name, self._loop.time())
         if isinstance(entered, Turned):
             return entered
-        visit.share = visit.name = share
-        visit.messages = entered.messages
+        visit.name, visit.share = name, entered
         return None
 
     def _client_of(self, peer: Address, forwarded: Sequence[str]) -> Address:

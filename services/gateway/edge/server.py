@@ -40,6 +40,10 @@ OTHER_FRAMES_PER_S = 200.0
 OTHER_FRAME_BURST = 1_000
 
 
+# Bytes of a client that are parsed at a stretch, while everybody else waits: some fifty pings.
+SLICE_BYTES = 4096
+
+
 class SignalingSocket(ServerConnection):
     """Stays only where the door lets it; says the protocol's own close codes where the library
     says a standard one, or nothing."""
@@ -50,6 +54,9 @@ class SignalingSocket(ServerConnection):
         self._door = door
         self._peer: str | None = None
         self._is_let_in = False
+        self._is_lost = False
+        # What has been read and is not parsed yet.
+        self._rest = memoryview(b"")
         self._pings = TokenBucket(PING_FRAMES_PER_S, PING_FRAME_BURST, now)
         self._others = TokenBucket(OTHER_FRAMES_PER_S, OTHER_FRAME_BURST, now)
         fail = protocol.fail
@@ -78,20 +85,57 @@ class SignalingSocket(ServerConnection):
         self._is_let_in = self._door.accept(self)
         if self._is_let_in:
             super().connection_made(transport)
+            self.recv_messages.resume = self._go_on
         else:
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._door.leave(self)
+        self._is_lost = True
+        self._rest = memoryview(b"")
+        self._door.leave(self, has_flooded=self._has_flooded)
         if self._is_let_in:
             super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Let the library parse it, in slices between which others have their turn."""
+        if len(data) <= SLICE_BYTES and not self._rest:
+            super().data_received(data)
+            return
+        # Neither data nor the end of the connection comes before all of this is parsed.
+        self.transport.pause_reading()
+        is_busy = bool(self._rest)
+        self._rest = memoryview(bytes(self._rest) + data)
+        if not is_busy:
+            self._parse_slice()
+
+    def _parse_slice(self) -> None:
+        piece, self._rest = bytes(self._rest[:SLICE_BYTES]), self._rest[SLICE_BYTES:]
+        super().data_received(piece)
+        # While the library's queue is full, it says itself when to go on.
+        if not self.recv_messages.paused:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._is_lost:
+            return
+        if self._rest:
+            self.loop.call_soon(self._parse_slice)
+        else:
+            self.transport.resume_reading()
 
     def process_event(self, event: Event) -> None:
         """Let the library process it; one frame too many that is no message ends the connection."""
         if isinstance(event, Frame) and self.protocol.state is State.OPEN and self._is_flood(event):
             self.protocol.fail(CloseCode.FLOODING, "flooding")
             self.send_data()
+            # Such a client may answer no close.
+            self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
         super().process_event(event)
+
+    @property
+    def _has_flooded(self) -> bool:
+        close = self.protocol.close_sent
+        return close is not None and close.code == CloseCode.FLOODING
 
     def _is_flood(self, frame: Frame) -> bool:
         match frame.opcode:
@@ -178,17 +222,18 @@ class EdgeServer:
         return self._tally.counts
 
     async def _serve(self, socket: ServerConnection) -> None:
+        guest = cast(SignalingSocket, socket)
         identity = Identity(
             SessionId(f"s-{secrets.token_hex(12)}"), PeerId(f"p-{secrets.token_hex(8)}")
         )
-        self._door.came_in(cast(SignalingSocket, socket))
+        share = self._door.came_in(guest)
         connection = Connection(
             socket,
             identity,
             self._config,
             self._verifier,
             self._upstream,
-            self._door.messages_of(cast(SignalingSocket, socket)),
+            share.messages if share is not None else None,
         )
         self._connections.add(connection)
         if self._spread_ms is not None:

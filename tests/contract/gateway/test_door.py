@@ -197,6 +197,49 @@ async def test_flood_from_many_sockets_of_an_address_is_limited_together(
         assert await send(9) == ["RATE_LIMITED"] * 3
 
 
+async def test_address_that_floods_again_and_again_is_let_in_ever_more_slowly(
+    worker: RunningWorker,
+) -> None:
+    async with running_gateway(
+        worker.address,
+        message_burst=1,
+        flood_messages=3,
+        connect_burst_per_address=120,
+        connects_per_address_per_s=0.001,
+    ) as gateway:
+
+        async def flood() -> int | None:
+            async with connect(gateway.url, compression=None, proxy=None) as socket:
+                with contextlib.suppress(ConnectionClosed):
+                    for _ in range(10):
+                        await socket.send(frame("ping"))
+                await socket.wait_closed()
+                return socket.close_code
+
+        # Each costs 51 new connections of 120, the last on credit.
+        assert [await flood() for _ in range(3)] == [4429] * 3
+        async with dialled(gateway) as stream:
+            assert await is_dropped(stream)
+        async with dialled(gateway, "127.0.0.2") as stream:
+            assert await upgrade(stream) == 101
+
+
+async def test_messages_that_come_in_one_piece_are_all_answered_in_order(
+    worker: RunningWorker,
+) -> None:
+    async with (
+        running_gateway(worker.address, message_burst=100_000, waiting_requests=100_000) as gateway,
+        connected(gateway.url) as client,
+    ):
+        await client.authenticate(mint(), ROOM)
+        pongs = await asyncio.gather(
+            *(client.request("ping", {"number": n, "pad": "x" * 3000}) for n in range(500))
+        )
+        assert [pong.payload["number"] for pong in pongs] == list(range(500))
+        sent = [json.loads(text)["payload"].get("number") for text in client.frames[1:]]
+        assert sent == list(range(500))
+
+
 # The lobby.
 
 
@@ -301,9 +344,11 @@ async def test_ten_thousand_sockets_that_never_authenticate_leave_nothing_behind
         worker.address,
         # Most are there at once, on a slow machine too.
         auth_timeout_ms=15_000,
+        handshake_timeout_ms=60_000,
+        max_connections=2 * CROWD,
         # The worker shares this process, which has other things to do.
         worker_silence_ms=60_000,
-        connections_per_address=CROWD,
+        connections_per_address=2 * CROWD,
         connect_burst_per_address=2 * CROWD,
     ) as gateway:
         await ready(gateway)

@@ -41,3 +41,14 @@ def test_clock_that_stands_still_or_goes_back_gives_nothing() -> None:
     bucket.take(5.0)
 
     assert not bucket.take(4.0)
+
+
+def test_what_is_spent_without_asking_is_paid_back_by_waiting() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=20, now=0.0)
+    bucket.spend(25)
+    assert not bucket.take(0.4)
+    assert bucket.take(0.7)
+
+    bucket.spend(10_000)
+    # Never more than one burst in debt.
+    assert bucket.take(0.7 + 2.2)
