@@ -27,6 +27,8 @@ class Received:
 
     ordinal: int
     message: AnyRequest | Rejection
+    # As how many messages it counts.
+    cost: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,12 +138,12 @@ class Session:
         if self.phase is Phase.CLOSED:
             return []
         message = event.message
-        if not self._bucket.take(now):
+        if not self._bucket.take(now, event.cost):
             return self._too_fast(event, self._bucket, "TOO_MANY_MESSAGES")
         shared = self._address_messages
-        if shared is not None and not shared.take(now):
+        if shared is not None and not shared.take(now, event.cost):
             # A client of such an address is cut off by its own share in it alone.
-            self._bucket.refuse()
+            self._bucket.refuse(event.cost)
             return self._too_fast(event, shared, "TOO_MANY_MESSAGES_OF_ADDRESS")
         if isinstance(message, Rejection):
             return self._rejected(event.ordinal, message)

@@ -37,7 +37,7 @@ from services.gateway.core.effect import (
     VerifyToken,
 )
 from services.gateway.core.ice import IceConfig, ice_servers
-from services.gateway.core.limit import Limits, TokenBucket
+from services.gateway.core.limit import Limits, TokenBucket, cost_of
 from services.gateway.core.message.connection import ErrorReply, Pong
 from services.gateway.core.message.envelope import Outbound, encode
 from services.gateway.core.message.request import BINARY_FRAME, parse
@@ -192,14 +192,15 @@ class Connection:
         ordinal = next(self._ordinals)
         message = parse(frame) if isinstance(frame, str) else BINARY_FRAME
         self._spans.begin(ordinal, message)
+        received = Received(ordinal, message, cost_of(len(frame)))
         is_quiet = message.type in QUIET_TYPES
         if is_quiet and not is_logged("debug"):
-            self.feed(Received(ordinal, message))
+            self.feed(received)
         else:
             with bound(correlation_id=message.correlation_id):
                 write = log.debug if is_quiet else log.info
                 write("gateway.message.received", type=message.type, characters=len(frame))
-                self.feed(Received(ordinal, message))
+                self.feed(received)
         return ordinal % MESSAGES_AT_ONCE == 0
 
     def _perform(self, effect: Effect) -> None:

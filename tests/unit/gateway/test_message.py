@@ -353,3 +353,18 @@ def test_join_and_consume_take_capabilities() -> None:
     assert isinstance(joined, RoomJoin)
     assert isinstance(consumed, Consume)
     assert joined.payload.rtp_capabilities == consumed.payload.rtp_capabilities
+
+
+@pytest.mark.parametrize("depth", [1_000, 30_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_nesting_is_bounded_wherever_it_stands(depth: int, opening: str, closing: str) -> None:
+    nested = opening * depth + "1" + closing * depth
+    for text in (
+        nested,
+        f'{{"type": "ping", "timestamp": 1, "unknown": {nested}}}',
+        f'{{"type": "ping", "timestamp": 1, "payload": {{"a": {nested}}}}}',
+        f'{{"type": "message:send", "timestamp": 1, "payload": {{"body": {nested}}}}}',
+    ):
+        parsed = parse(text)
+        assert isinstance(parsed, Rejection)
+        assert parsed.refusal.reason == "NOT_JSON"

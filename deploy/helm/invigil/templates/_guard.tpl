@@ -1,6 +1,10 @@
 {{- /* Combinations that would install and then not work. */ -}}
 {{- define "invigil.guard" -}}
-{{- if not .Values.gateway.existingSecret -}}
+{{- $auth := .Values.gateway.auth -}}
+{{- if not (or $auth.sharedSecret $auth.jwksUrl) -}}
+{{- fail "gateway.auth: neither sharedSecret nor jwksUrl, so no token would ever be good." -}}
+{{- end -}}
+{{- if and (not .Values.gateway.existingSecret) (or $auth.sharedSecret .Values.gateway.ice.turnUrls) -}}
 {{- fail (printf "gateway.existingSecret is empty. Make the Secret and name it:\n  kubectl -n %s create secret generic invigil-gateway --from-literal=jwt-secret=\"$(openssl rand -base64 48)\"\n  --set gateway.existingSecret=invigil-gateway" .Release.Namespace) -}}
 {{- end -}}
 {{- if gt (int .Values.gateway.replicas) 1 -}}
