@@ -318,6 +318,7 @@ class SessionEvent(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     SEQ_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
     PARTICIPANT_JOINED_FIELD_NUMBER: _builtins.int
     PARTICIPANT_UPDATED_FIELD_NUMBER: _builtins.int
     PARTICIPANT_LEFT_FIELD_NUMBER: _builtins.int
@@ -336,6 +337,10 @@ class SessionEvent(_message.Message):
     seq: _builtins.int
     traceparent: _builtins.str
     """The trace that caused it (W3C trace context), for linking. May be empty."""
+    connection_id: _builtins.str
+    """The connection of the session that this is for, as JoinRoom or AttachSession named it. Empty: the
+    one named like the session. Absent from events that AttachSession repeats.
+    """
     @_builtins.property
     def participant_joined(self) -> Global___ParticipantJoined: ...
     @_builtins.property
@@ -367,6 +372,7 @@ class SessionEvent(_message.Message):
         epoch: _builtins.str = ...,
         seq: _builtins.int = ...,
         traceparent: _builtins.str = ...,
+        connection_id: _builtins.str = ...,
         participant_joined: Global___ParticipantJoined | None = ...,
         participant_updated: Global___ParticipantUpdated | None = ...,
         participant_left: Global___ParticipantLeft | None = ...,
@@ -382,7 +388,7 @@ class SessionEvent(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "transport_closed", b"transport_closed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015

@@ -110,10 +110,11 @@ class SessionCall(_message.Message):
     room_id: _builtins.str
     session_id: _builtins.str
     session_key: _builtins.bytes
-    """From JoinRoomResponse. One gateway cannot act for another's sessions."""
+    """From JoinRoom or AttachSession, whichever was last. One gateway cannot act for another's sessions."""
     request_id: _builtins.str
     """Unique per request of the session: "<session id>/<correlation id>". A repeat with the same payload
-    gets the stored reply (the last 256, 4 MiB at most), with another one REQUEST_ID_REUSED.
+    gets the stored reply (the last 256, 4 MiB at most), with another one REQUEST_ID_REUSED. Key and
+    generation do not count: a client repeats its requests on a new connection.
     """
     generation: _builtins.int
     """Generation of the room's ownership as the gateway knows it; older than the worker's: WRONG_WORKER."""
@@ -278,7 +279,7 @@ class WatchStarted(_message.Message):
     WORKER_ID_FIELD_NUMBER: _builtins.int
     WORKER_EPOCH_FIELD_NUMBER: _builtins.int
     watch_id: _builtins.str
-    """Named by JoinRoom; dead as soon as this stream ends."""
+    """Named by JoinRoom and AttachSession; dead as soon as this stream ends."""
     worker_id: _builtins.str
     worker_epoch: _builtins.str
     def __init__(
@@ -324,24 +325,30 @@ Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 
 @_typing.final
 class SessionEnded(_message.Message):
-    """The session is over: the client's socket is to be closed. After its last event."""
+    """The session is over, or goes on with another connection (REPLACED): the client's socket is to be
+    closed. After its last event on that connection.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     reason: _builtins.str
     """UPPER_SNAKE: LEFT, TIMED_OUT, REPLACED, WORKER_FAULT."""
+    connection_id: _builtins.str
+    """As in SessionEvent."""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        connection_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -366,6 +373,8 @@ class JoinRoomRequest(_message.Message):
     ROOM_CONFIG_FIELD_NUMBER: _builtins.int
     MAY_PUBLISH_FIELD_NUMBER: _builtins.int
     MAY_SUBSCRIBE_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    RESUME_COUNTER_FIELD_NUMBER: _builtins.int
     watch_id: _builtins.str
     room_id: _builtins.str
     session_id: _builtins.str
@@ -381,6 +390,13 @@ class JoinRoomRequest(_message.Message):
     may_publish: _builtins.bool
     """Grants of the token."""
     may_subscribe: _builtins.bool
+    connection_id: _builtins.str
+    """Repeated on every message of the watch for this session. Empty: the session id."""
+    resume_counter: _builtins.int
+    """The session had a seat on a worker that is gone, and its client shows a token of this counter. It
+    takes a seat with the next counter, as AttachSession says; if it sits here already, because another
+    connection was faster or the reply was lost, it is attached to that seat.
+    """
     @_builtins.property
     def rtp_capabilities(self) -> _rtp_pb2.RtpCapabilities: ...
     @_builtins.property
@@ -405,15 +421,21 @@ class JoinRoomRequest(_message.Message):
         room_config: _room_pb2.RoomConfig | None = ...,
         may_publish: _builtins.bool = ...,
         may_subscribe: _builtins.bool = ...,
+        connection_id: _builtins.str = ...,
+        resume_counter: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "room_config", b"room_config", "rtp_capabilities", b"rtp_capabilities"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter", "_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "resume_counter", b"resume_counter", "room_config", b"room_config", "rtp_capabilities", b"rtp_capabilities"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "app_data_json", b"app_data_json", "create", b"create", "display_name", b"display_name", "generation", b"generation", "may_publish", b"may_publish", "may_subscribe", b"may_subscribe", "peer_id", b"peer_id", "request_id", b"request_id", "role", b"role", "room_config", b"room_config", "room_id", b"room_id", "rtp_capabilities", b"rtp_capabilities", "session_id", b"session_id", "user_id", b"user_id", "watch_id", b"watch_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter", "_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "app_data_json", b"app_data_json", "connection_id", b"connection_id", "create", b"create", "display_name", b"display_name", "generation", b"generation", "may_publish", b"may_publish", "may_subscribe", b"may_subscribe", "peer_id", b"peer_id", "request_id", b"request_id", "resume_counter", b"resume_counter", "role", b"role", "room_config", b"room_config", "room_id", b"room_id", "rtp_capabilities", b"rtp_capabilities", "session_id", b"session_id", "user_id", b"user_id", "watch_id", b"watch_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__resume_counter: _TypeAlias = _typing.Literal["resume_counter"]  # noqa: Y015
+    _WhichOneofArgType__resume_counter: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter"]  # noqa: Y015
     _WhichOneofReturnType__room_config: _TypeAlias = _typing.Literal["room_config"]  # noqa: Y015
     _WhichOneofArgType__room_config: _TypeAlias = _typing.Literal["_room_config", b"_room_config"]  # noqa: Y015
     _WhichOneofReturnType__rtp_capabilities: _TypeAlias = _typing.Literal["rtp_capabilities"]  # noqa: Y015
     _WhichOneofArgType__rtp_capabilities: _TypeAlias = _typing.Literal["_rtp_capabilities", b"_rtp_capabilities"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__resume_counter) -> _WhichOneofReturnType__resume_counter | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__room_config) -> _WhichOneofReturnType__room_config | None: ...
     @_typing.overload
@@ -433,8 +455,11 @@ class JoinRoomResponse(_message.Message):
     OWN_TRANSPORTS_FIELD_NUMBER: _builtins.int
     OWN_PRODUCERS_FIELD_NUMBER: _builtins.int
     OWN_CONSUMERS_FIELD_NUMBER: _builtins.int
+    COUNTER_FIELD_NUMBER: _builtins.int
     session_key: _builtins.bytes
     worker_id: _builtins.str
+    counter: _builtins.int
+    """Goes into the client's next resume token."""
     @_builtins.property
     def position(self) -> Global___LogPosition: ...
     @_builtins.property
@@ -460,14 +485,176 @@ class JoinRoomResponse(_message.Message):
         own_transports: _abc.Iterable[_room_pb2.OwnTransport] | None = ...,
         own_producers: _abc.Iterable[_room_pb2.Producer] | None = ...,
         own_consumers: _abc.Iterable[_room_pb2.OwnConsumer] | None = ...,
+        counter: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "room", b"room"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["own_consumers", b"own_consumers", "own_producers", b"own_producers", "own_transports", b"own_transports", "participants", b"participants", "position", b"position", "room", b"room", "session_key", b"session_key", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "own_consumers", b"own_consumers", "own_producers", b"own_producers", "own_transports", b"own_transports", "participants", b"participants", "position", b"position", "room", b"room", "session_key", b"session_key", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JoinRoomResponse: _TypeAlias = JoinRoomResponse  # noqa: Y015
+
+@_typing.final
+class AttachSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WATCH_ID_FIELD_NUMBER: _builtins.int
+    ROOM_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    COUNTER_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    watch_id: _builtins.str
+    room_id: _builtins.str
+    session_id: _builtins.str
+    counter: _builtins.int
+    """Of the client's resume token."""
+    generation: _builtins.int
+    connection_id: _builtins.str
+    """As in JoinRoomRequest."""
+    @_builtins.property
+    def last(self) -> Global___LogPosition:
+        """Where the client stands in the session's log."""
+
+    def __init__(
+        self,
+        *,
+        watch_id: _builtins.str = ...,
+        room_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        counter: _builtins.int = ...,
+        last: Global___LogPosition | None = ...,
+        generation: _builtins.int = ...,
+        connection_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last", b"last"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "counter", b"counter", "generation", b"generation", "last", b"last", "room_id", b"room_id", "session_id", b"session_id", "watch_id", b"watch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachSessionRequest: _TypeAlias = AttachSessionRequest  # noqa: Y015
+
+@_typing.final
+class AttachSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    HAS_SNAPSHOT_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    has_snapshot: _builtins.bool
+    """The log does not reach back to `last`, or `last` never was: the client starts from the snapshot."""
+    @_builtins.property
+    def session(self) -> Global___JoinRoomResponse:
+        """The session as it is by now: key, counter, position and everything that JoinRoom tells. Without
+        `has_snapshot` only these three are there, and `missed` tells the rest.
+        """
+
+    @_builtins.property
+    def missed(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.SessionEvent]:
+        """The events after `last` up to the position, in order. Later ones come over the watch."""
+
+    def __init__(
+        self,
+        *,
+        session: Global___JoinRoomResponse | None = ...,
+        has_snapshot: _builtins.bool = ...,
+        missed: _abc.Iterable[_event_pb2.SessionEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["has_snapshot", b"has_snapshot", "missed", b"missed", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachSessionResponse: _TypeAlias = AttachSessionResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmSessionRequest: _TypeAlias = ConfirmSessionRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmSessionResponse: _TypeAlias = ConfirmSessionResponse  # noqa: Y015
+
+@_typing.final
+class ForsakeSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WATCH_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    LEAVE_FIELD_NUMBER: _builtins.int
+    watch_id: _builtins.str
+    session_id: _builtins.str
+    connection_id: _builtins.str
+    """As it was given; never empty."""
+    leave: _builtins.bool
+    """It was a first join: nobody can come back to the seat."""
+    def __init__(
+        self,
+        *,
+        watch_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        connection_id: _builtins.str = ...,
+        leave: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "leave", b"leave", "session_id", b"session_id", "watch_id", b"watch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForsakeSessionRequest: _TypeAlias = ForsakeSessionRequest  # noqa: Y015
+
+@_typing.final
+class ForsakeSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForsakeSessionResponse: _TypeAlias = ForsakeSessionResponse  # noqa: Y015
 
 @_typing.final
 class DetachSessionRequest(_message.Message):

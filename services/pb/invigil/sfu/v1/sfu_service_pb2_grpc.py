@@ -50,10 +50,25 @@ class SfuServiceStub:
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.JoinRoomRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.JoinRoomResponse.FromString,
                 _registered_method=True)
+        self.AttachSession = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/AttachSession',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionResponse.FromString,
+                _registered_method=True)
+        self.ConfirmSession = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/ConfirmSession',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionResponse.FromString,
+                _registered_method=True)
         self.DetachSession = channel.unary_unary(
                 '/invigil.sfu.v1.SfuService/DetachSession',
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionResponse.FromString,
+                _registered_method=True)
+        self.ForsakeSession = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/ForsakeSession',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionResponse.FromString,
                 _registered_method=True)
         self.LeaveRoom = channel.unary_unary(
                 '/invigil.sfu.v1.SfuService/LeaveRoom',
@@ -157,6 +172,29 @@ class SfuServiceServicer:
         A gateway that had no reply may ask again, with another request_id too: for the same session, peer
         and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
         The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+
+        With resume_counter it is a peer of a room whose worker died or lost it: see there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AttachSession(self, request, context):
+        """Binds a session to a new connection of its client: on this gateway or another, after a broken
+        connection or beside a live one, which is told SessionEnded (REPLACED). Nothing of the session's
+        media is touched; its grace timer stops. From then on the session answers to the new key only.
+
+        Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
+        the reply may not reach the client, the counter of the newest attach is taken again until
+        ConfirmSession or any other call with the new key, DetachSession excepted. A session that has left
+        or was ended is SESSION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmSession(self, request, context):
+        """The client has spoken on the connection that was attached: the counter before is used up for good.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,6 +202,14 @@ class SfuServiceServicer:
 
     def DetachSession(self, request, context):
         """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForsakeSession(self, request, context):
+        """The client is gone, and the gateway had no reply to its JoinRoom or AttachSession, so it has no key:
+        a seat that is bound to this connection is left (a first join) or detached (all else).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,10 +327,25 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.JoinRoomRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.JoinRoomResponse.SerializeToString,
             ),
+            'AttachSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.AttachSession,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionResponse.SerializeToString,
+            ),
+            'ConfirmSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmSession,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionResponse.SerializeToString,
+            ),
             'DetachSession': grpc.unary_unary_rpc_method_handler(
                     servicer.DetachSession,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionResponse.SerializeToString,
+            ),
+            'ForsakeSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForsakeSession,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionResponse.SerializeToString,
             ),
             'LeaveRoom': grpc.unary_unary_rpc_method_handler(
                     servicer.LeaveRoom,
@@ -450,6 +511,60 @@ class SfuService:
             _registered_method=True)
 
     @staticmethod
+    def AttachSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/AttachSession',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/ConfirmSession',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DetachSession(request,
             target,
             options=(),
@@ -466,6 +581,33 @@ class SfuService:
             '/invigil.sfu.v1.SfuService/DetachSession',
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionRequest.SerializeToString,
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForsakeSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/ForsakeSession',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,9 +56,27 @@ class SfuServiceStub:
     A gateway that had no reply may ask again, with another request_id too: for the same session, peer
     and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
     The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+
+    With resume_counter it is a peer of a room whose worker died or lost it: see there.
     """
+    AttachSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.AttachSessionRequest, _sfu_service_pb2.AttachSessionResponse]
+    """Binds a session to a new connection of its client: on this gateway or another, after a broken
+    connection or beside a live one, which is told SessionEnded (REPLACED). Nothing of the session's
+    media is touched; its grace timer stops. From then on the session answers to the new key only.
+
+    Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
+    the reply may not reach the client, the counter of the newest attach is taken again until
+    ConfirmSession or any other call with the new key, DetachSession excepted. A session that has left
+    or was ended is SESSION_NOT_FOUND.
+    """
+    ConfirmSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ConfirmSessionRequest, _sfu_service_pb2.ConfirmSessionResponse]
+    """The client has spoken on the connection that was attached: the counter before is used up for good."""
     DetachSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.DetachSessionRequest, _sfu_service_pb2.DetachSessionResponse]
     """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
+    ForsakeSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ForsakeSessionRequest, _sfu_service_pb2.ForsakeSessionResponse]
+    """The client is gone, and the gateway had no reply to its JoinRoom or AttachSession, so it has no key:
+    a seat that is bound to this connection is left (a first join) or detached (all else).
+    """
     LeaveRoom: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.LeaveRoomRequest, _sfu_service_pb2.LeaveRoomResponse]
     """Takes a session out of its room and frees everything of it."""
     CreateTransport: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.CreateTransportRequest, _sfu_service_pb2.CreateTransportResponse]
@@ -109,9 +127,27 @@ class SfuServiceAsyncStub(SfuServiceStub):
     A gateway that had no reply may ask again, with another request_id too: for the same session, peer
     and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
     The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+
+    With resume_counter it is a peer of a room whose worker died or lost it: see there.
     """
+    AttachSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.AttachSessionRequest, _sfu_service_pb2.AttachSessionResponse]  # type: ignore[assignment]
+    """Binds a session to a new connection of its client: on this gateway or another, after a broken
+    connection or beside a live one, which is told SessionEnded (REPLACED). Nothing of the session's
+    media is touched; its grace timer stops. From then on the session answers to the new key only.
+
+    Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
+    the reply may not reach the client, the counter of the newest attach is taken again until
+    ConfirmSession or any other call with the new key, DetachSession excepted. A session that has left
+    or was ended is SESSION_NOT_FOUND.
+    """
+    ConfirmSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ConfirmSessionRequest, _sfu_service_pb2.ConfirmSessionResponse]  # type: ignore[assignment]
+    """The client has spoken on the connection that was attached: the counter before is used up for good."""
     DetachSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.DetachSessionRequest, _sfu_service_pb2.DetachSessionResponse]  # type: ignore[assignment]
     """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
+    ForsakeSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ForsakeSessionRequest, _sfu_service_pb2.ForsakeSessionResponse]  # type: ignore[assignment]
+    """The client is gone, and the gateway had no reply to its JoinRoom or AttachSession, so it has no key:
+    a seat that is bound to this connection is left (a first join) or detached (all else).
+    """
     LeaveRoom: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.LeaveRoomRequest, _sfu_service_pb2.LeaveRoomResponse]  # type: ignore[assignment]
     """Takes a session out of its room and frees everything of it."""
     CreateTransport: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.CreateTransportRequest, _sfu_service_pb2.CreateTransportResponse]  # type: ignore[assignment]
@@ -177,7 +213,33 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         A gateway that had no reply may ask again, with another request_id too: for the same session, peer
         and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
         The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+
+        With resume_counter it is a peer of a room whose worker died or lost it: see there.
         """
+
+    @_abc_1.abstractmethod
+    def AttachSession(
+        self,
+        request: _sfu_service_pb2.AttachSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.AttachSessionResponse, _abc.Awaitable[_sfu_service_pb2.AttachSessionResponse]]:
+        """Binds a session to a new connection of its client: on this gateway or another, after a broken
+        connection or beside a live one, which is told SessionEnded (REPLACED). Nothing of the session's
+        media is touched; its grace timer stops. From then on the session answers to the new key only.
+
+        Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
+        the reply may not reach the client, the counter of the newest attach is taken again until
+        ConfirmSession or any other call with the new key, DetachSession excepted. A session that has left
+        or was ended is SESSION_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmSession(
+        self,
+        request: _sfu_service_pb2.ConfirmSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.ConfirmSessionResponse, _abc.Awaitable[_sfu_service_pb2.ConfirmSessionResponse]]:
+        """The client has spoken on the connection that was attached: the counter before is used up for good."""
 
     @_abc_1.abstractmethod
     def DetachSession(
@@ -186,6 +248,16 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sfu_service_pb2.DetachSessionResponse, _abc.Awaitable[_sfu_service_pb2.DetachSessionResponse]]:
         """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
+
+    @_abc_1.abstractmethod
+    def ForsakeSession(
+        self,
+        request: _sfu_service_pb2.ForsakeSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.ForsakeSessionResponse, _abc.Awaitable[_sfu_service_pb2.ForsakeSessionResponse]]:
+        """The client is gone, and the gateway had no reply to its JoinRoom or AttachSession, so it has no key:
+        a seat that is bound to this connection is left (a first join) or detached (all else).
+        """
 
     @_abc_1.abstractmethod
     def LeaveRoom(
