@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from services.common.errors import Code, Refusal
+from services.common.ids import ConnectionId, SessionId
 from services.pb.invigil.sfu.v1 import event_pb2, room_pb2
 from services.sfu.control.rtp_wire import KIND_TO_WIRE, capabilities_to_wire
 from services.sfu.control.watch import News
@@ -95,12 +96,18 @@ def participant_to_wire(participant: event.ParticipantView) -> room_pb2.Particip
     )
 
 
+def connection_to_wire(connection_id: ConnectionId | None, session_id: SessionId) -> str:
+    """Empty for the connection that the session began on, and for nobody's."""
+    return connection_id if connection_id and str(connection_id) != session_id else ""
+
+
 def news_to_wire(news: News) -> event_pb2.SessionEvent:
     message = event_pb2.SessionEvent(
         session_id=news.session_id,
         epoch=news.epoch,
         seq=news.seq,
         traceparent=news.traceparent,
+        connection_id=connection_to_wire(news.connection_id, news.session_id),
     )
     _put_event(message, news.event)
     return message

@@ -7,7 +7,15 @@ import grpc
 from google.protobuf.message import Message
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConsumerId, GatewayId, ProducerId, TransportId
+from services.common.ids import (
+    ConnectionId,
+    ConsumerId,
+    GatewayId,
+    ProducerId,
+    SessionId,
+    TransportId,
+    WatchId,
+)
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.pb.invigil.sfu.v1 import sfu_service_pb2_grpc
 from services.sfu.control import wire
@@ -78,6 +86,34 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
             lambda seat: wire.joined_to_wire(seat, self._worker_id),
         )
 
+    async def AttachSession(
+        self, request: pb.AttachSessionRequest, context: Context
+    ) -> pb.AttachSessionResponse:
+        return self._worker.attach(
+            wire.attach_from_wire(request),
+            lambda seat: wire.attached_to_wire(seat, request.last, self._worker_id),
+        )
+
+    async def ConfirmSession(
+        self, request: pb.ConfirmSessionRequest, context: Context
+    ) -> pb.ConfirmSessionResponse:
+        def action(seat: Seat) -> pb.ConfirmSessionResponse:
+            # That it was called is all.
+            return pb.ConfirmSessionResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def ForsakeSession(
+        self, request: pb.ForsakeSessionRequest, context: Context
+    ) -> pb.ForsakeSessionResponse:
+        self._worker.forsake(
+            SessionId(request.session_id),
+            WatchId(request.watch_id),
+            ConnectionId(request.connection_id),
+            leave=request.leave,
+        )
+        return pb.ForsakeSessionResponse()
+
     async def DetachSession(
         self, request: pb.DetachSessionRequest, context: Context
     ) -> pb.DetachSessionResponse:
@@ -85,7 +121,7 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
             self._worker.detach(seat)
             return pb.DetachSessionResponse(position=wire.position_to_wire(seat))
 
-        return self._act(request, request.call, action)
+        return self._act(request, request.call, action, is_clients=False)
 
     async def LeaveRoom(
         self, request: pb.LeaveRoomRequest, context: Context
@@ -252,6 +288,13 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
         return self._act(request, request.call, action)
 
     def _act(
-        self, request: Message, call: pb.SessionCall, action: Callable[[Seat], Reply]
+        self,
+        request: Message,
+        call: pb.SessionCall,
+        action: Callable[[Seat], Reply],
+        *,
+        is_clients: bool = True,
     ) -> Reply:
-        return self._worker.act(wire.call_from_wire(call), wire.digest(request), action)
+        return self._worker.act(
+            wire.call_from_wire(call), wire.digest(request), action, is_clients=is_clients
+        )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from services.common.errors import Code, Refusal
-from services.common.ids import Epoch, GatewayId, SessionId, WatchId
+from services.common.ids import ConnectionId, Epoch, GatewayId, SessionId, WatchId
 from services.sfu.control.mailbox import Mailbox
 from services.sfu.core.event import Event
 
@@ -14,7 +14,8 @@ CAPACITY = 8192
 class News:
     """An event for one session; seq is 0 for a latest-only one, and for operators.
 
-    For operators, session_id may be empty.
+    For operators, session_id may be empty. `connection_id` says which of the session's connections
+    is told; None where it is nobody's.
     """
 
     session_id: SessionId
@@ -22,14 +23,16 @@ class News:
     seq: int
     traceparent: str
     event: Event
+    connection_id: ConnectionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A session is over. `reason` is UPPER_SNAKE, see SessionEnded."""
+    """A session is over for one of its connections. `reason` is UPPER_SNAKE, see SessionEnded."""
 
     session_id: SessionId
     reason: str
+    connection_id: ConnectionId
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,20 @@ import hashlib
 from google.protobuf.message import Message
 
 from services.common.errors import Refusal
-from services.common.ids import PeerId, ProducerId, RoomId, SessionId, TransportId, UserId, WatchId
+from services.common.ids import (
+    ConnectionId,
+    PeerId,
+    ProducerId,
+    RoomId,
+    SessionId,
+    TransportId,
+    UserId,
+    WatchId,
+)
 from services.pb.invigil.sfu.v1 import room_pb2, sfu_service_pb2
 from services.sfu.control.room_wire import (
     DIRECTION_TO_WIRE,
+    connection_to_wire,
     news_to_wire,
     participant_to_wire,
     producer_to_wire,
@@ -26,7 +36,7 @@ from services.sfu.control.rtp_wire import (
 from services.sfu.control.seat import Call, Seat
 from services.sfu.control.watch import Beat, Ended, News
 from services.sfu.control.watch import Message as WatchMessage
-from services.sfu.control.worker import Join
+from services.sfu.control.worker import Attach, Join
 from services.sfu.core import port
 from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.peer import Transport
@@ -52,7 +62,13 @@ def digest(request: Message) -> bytes:
     """Tells a repeat of a request from another request under the same id."""
     # The name counts: a pause and a resume of one producer have the same bytes.
     name = request.DESCRIPTOR.full_name.encode()
-    return hashlib.sha256(name + b"\0" + request.SerializeToString(deterministic=True)).digest()
+    content = request
+    if "call" in request.DESCRIPTOR.fields_by_name:
+        # Who calls does not: after a resume another gateway repeats the request, with another key.
+        content = type(request)()
+        content.CopyFrom(request)
+        content.ClearField("call")
+    return hashlib.sha256(name + b"\0" + content.SerializeToString(deterministic=True)).digest()
 
 
 def call_from_wire(call: sfu_service_pb2.SessionCall) -> Call:
@@ -70,6 +86,7 @@ def join_from_wire(request: sfu_service_pb2.JoinRoomRequest) -> Join:
     return Join(
         room_id=RoomId(request.room_id),
         watch_id=WatchId(request.watch_id),
+        connection_id=ConnectionId(request.connection_id or request.session_id),
         request_id=request.request_id,
         generation=request.generation,
         create=request.create,
@@ -90,6 +107,18 @@ def join_from_wire(request: sfu_service_pb2.JoinRoomRequest) -> Join:
             may_publish=request.may_publish,
             may_subscribe=request.may_subscribe,
         ),
+        resume_counter=request.resume_counter if request.HasField("resume_counter") else None,
+    )
+
+
+def attach_from_wire(request: sfu_service_pb2.AttachSessionRequest) -> Attach:
+    return Attach(
+        room_id=RoomId(request.room_id),
+        session_id=SessionId(request.session_id),
+        counter=request.counter,
+        watch_id=WatchId(request.watch_id),
+        connection_id=ConnectionId(request.connection_id or request.session_id),
+        generation=request.generation,
     )
 
 
@@ -175,6 +204,30 @@ def joined_to_wire(seat: Seat, worker_id: str) -> sfu_service_pb2.JoinRoomRespon
             )
             for consumer in session.consumers.values()
         ],
+        counter=seat.counter,
+    )
+
+
+def attached_to_wire(
+    seat: Seat, last: sfu_service_pb2.LogPosition, worker_id: str
+) -> sfu_service_pb2.AttachSessionResponse:
+    """The events after `last`, or a snapshot where they are not to be had."""
+    missed = seat.session.log.since(last.seq) if last.epoch == seat.room.epoch else None
+    if missed is None:
+        return sfu_service_pb2.AttachSessionResponse(
+            session=joined_to_wire(seat, worker_id), has_snapshot=True
+        )
+    return sfu_service_pb2.AttachSessionResponse(
+        session=sfu_service_pb2.JoinRoomResponse(
+            position=position_to_wire(seat),
+            session_key=seat.key,
+            worker_id=worker_id,
+            counter=seat.counter,
+        ),
+        missed=[
+            news_to_wire(News(seat.session_id, seat.room.epoch, seq, "", event))
+            for seq, event in missed
+        ],
     )
 
 
@@ -249,9 +302,13 @@ def watch_message_to_wire(message: WatchMessage) -> sfu_service_pb2.WatchRespons
     match message:
         case News():
             return sfu_service_pb2.WatchResponse(event=news_to_wire(message))
-        case Ended(session_id=session_id, reason=reason):
+        case Ended(session_id=session_id, reason=reason, connection_id=connection_id):
             return sfu_service_pb2.WatchResponse(
-                ended=sfu_service_pb2.SessionEnded(session_id=session_id, reason=reason)
+                ended=sfu_service_pb2.SessionEnded(
+                    session_id=session_id,
+                    reason=reason,
+                    connection_id=connection_to_wire(connection_id, session_id),
+                )
             )
         case Beat(tick=tick, engine_tick=engine_tick):
             return sfu_service_pb2.WatchResponse(

@@ -8,13 +8,14 @@ session it was for and nothing else.
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from google.protobuf.message import Message
 
 from services.common.errors import Code, Refusal
 from services.common.ids import (
+    ConnectionId,
     ConsumerId,
     Epoch,
     GatewayId,
@@ -65,16 +66,33 @@ class WorkerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Who wants to join what. `max_peers`: 0 means the worker's default; 1,000 are the most."""
+    """Who wants to join what. `max_peers`: 0 means the worker's default; 1,000 are the most.
+
+    `resume_counter`: of the token of a session whose worker is gone.
+    """
 
     room_id: RoomId
     watch_id: WatchId
+    connection_id: ConnectionId
     request_id: str
     generation: int
     create: bool
     visibility: Visibility
     max_peers: int
     request: JoinRequest
+    resume_counter: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Which connection takes a session over, and the counter of its resume token."""
+
+    room_id: RoomId
+    session_id: SessionId
+    counter: int
+    watch_id: WatchId
+    connection_id: ConnectionId
+    generation: int
 
 
 class Worker:
@@ -133,6 +151,8 @@ class Worker:
         """Put a session into a room. `answer` makes the reply from the new seat. Raises Refusal."""
         check_request_id(join.request_id)
         seat = self.seats.get(join.request.session_id)
+        if seat is not None and join.resume_counter is not None:
+            return self._attach(seat, _attach_of(join, join.resume_counter), answer)
         if seat is not None:
             stored = seat.replies.find(join.request_id, digest)
             if stored is not None:
@@ -144,7 +164,9 @@ class Worker:
         self._check_peer_elsewhere(join)
         with bound(room_id=join.room_id, session_id=join.request.session_id):
             room = self._room_for(join)
-            seat = Seat(room, room.join(join.request), watch)
+            seat = Seat(room, room.join(join.request), watch, join.connection_id)
+            if join.resume_counter is not None:
+                seat.counter, seat.repeatable = join.resume_counter + 1, join.resume_counter
             self._enter(seat)
             reply = self._run(seat, lambda: answer(seat))
             seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
@@ -168,13 +190,53 @@ class Worker:
             log.info("sfu.session.asked_again", peer_id=seat.peer_id)
         return reply
 
-    def act(self, call: Call, digest: bytes, action: Callable[[Seat], Answer]) -> Answer:
-        """Carry out a call that changes something, once per request id. Raises Refusal."""
+    def attach(self, attach: Attach, answer: Callable[[Seat], Answer]) -> Answer:
+        """Bind a session to a new connection. `answer` makes the reply. Raises Refusal."""
+        seat = self.seats.get(attach.session_id)
+        if seat is None:
+            raise no_such_session()
+        return self._attach(seat, attach, answer)
+
+    def _attach(self, seat: Seat, attach: Attach, answer: Callable[[Seat], Answer]) -> Answer:
+        watch = self.watches.find_live(attach.watch_id)
+        if seat.room_id != attach.room_id:
+            raise no_such_session()
+        self._check_generation(seat.room, attach.generation)
+        if not seat.accepts(attach.counter):
+            raise Refusal(Code.UNAUTHORIZED, "RESUME_TOKEN_USED", "A newer resume token was given.")
+
+        def rebind() -> Answer:
+            if seat.watch is not None:
+                self._push(seat.watch, Ended(seat.session_id, "REPLACED", seat.connection_id))
+            seat.attach(attach.counter, watch, attach.connection_id)
+            seat.room.attach(seat.session)
+            return answer(seat)
+
+        with bound(room_id=attach.room_id, session_id=seat.session_id):
+            reply = self._run(seat, rebind)
+            log.info("sfu.session.attached", peer_id=seat.peer_id, gateway_id=watch.gateway_id)
+        return reply
+
+    def act(
+        self,
+        call: Call,
+        digest: bytes,
+        action: Callable[[Seat], Answer],
+        *,
+        is_clients: bool = True,
+    ) -> Answer:
+        """Carry out a call that changes something, once per request id. Raises Refusal.
+
+        `is_clients`: the client asked for it, so it has the key's resume token.
+        """
         check_request_id(call.request_id)
-        stored = self.seats.replies(call).find(call.request_id, digest)
+        replies = self.seats.replies(call)
+        seat = self.seats.get(call.session_id)
+        if seat is not None and is_clients:
+            seat.confirm()
+        stored = replies.find(call.request_id, digest)
         if stored is not None:
             return cast(Answer, _given(stored))
-        seat = self.seats.get(call.session_id)
         if seat is None:
             raise no_such_session()
         self._check_generation(seat.room, call.generation)
@@ -195,6 +257,16 @@ class Worker:
         """The session's socket is gone. To be called from an action."""
         seat.unbind()
         seat.room.detach(seat.session, self._clock_ms())
+
+    def forsake(
+        self, session_id: SessionId, watch_id: WatchId, connection_id: ConnectionId, *, leave: bool
+    ) -> None:
+        """Take a connection that its gateway knows no key of off its session, if it is on it."""
+        seat = self.seats.get(session_id)
+        if seat is None or seat.watch is None:
+            return
+        if (seat.watch.watch_id, seat.connection_id) == (watch_id, connection_id):
+            self._guarded(seat, (lambda s: s.room.leave(s.session)) if leave else self.detach)
 
     # MediaListener.
 
@@ -363,7 +435,7 @@ class Worker:
     def _tell(self, news: News) -> None:
         seat = self.seats.get(news.session_id)
         if seat is not None and seat.watch is not None:
-            self._push(seat.watch, news)
+            self._push(seat.watch, replace(news, connection_id=seat.connection_id))
 
     def _push(self, watch: Watch, message: News | Ended) -> None:
         watch.mailbox.push(message)
@@ -377,7 +449,7 @@ class Worker:
             return
         watch = seat.unbind()
         if watch is not None:
-            self._push(watch, Ended(session_id, reason))
+            self._push(watch, Ended(session_id, reason, seat.connection_id))
         log.info("sfu.session.ended", session_id=session_id, peer_id=seat.peer_id, reason=reason)
 
     def _settle(self, room: Room) -> None:
@@ -427,6 +499,17 @@ class Worker:
 def _is_same(seat: Seat, join: Join) -> bool:
     wanted = (join.room_id, join.request.peer_id, join.request.role)
     return wanted == (seat.room_id, seat.peer_id, seat.session.role)
+
+
+def _attach_of(join: Join, counter: int) -> Attach:
+    return Attach(
+        room_id=join.room_id,
+        session_id=join.request.session_id,
+        counter=counter,
+        watch_id=join.watch_id,
+        connection_id=join.connection_id,
+        generation=join.generation,
+    )
 
 
 def _given(stored: Reply) -> Message:

@@ -127,6 +127,13 @@ class Room:
         session.lost_until_ms = now_ms + self.config.grace_ms
         self.roster.tell_viewers(session, ParticipantUpdated(session.view()))
 
+    def attach(self, session: Session) -> None:
+        """The session's client speaks on a new connection: its seat was kept, or is taken over."""
+        if session.lost_until_ms is not None:
+            session.lost_until_ms = None
+            self.roster.tell_viewers(session, ParticipantUpdated(session.view()))
+        self.router.tell_layers(session)
+
     def leave(self, session: Session, reason: str = "LEFT") -> None:
         """End a session and free everything of it.
 

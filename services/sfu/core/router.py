@@ -247,6 +247,12 @@ class Router:
         if consumer.selection.started(layer, is_flowing=_is_flowing(consumer, producer)):
             self._tell_layer(consumer, consumer.selection.told)
 
+    def tell_layers(self, session: Session) -> None:
+        """Tell a client that was away which layers it gets: such events are kept in no log."""
+        for consumer in session.consumers.values():
+            if consumer.selection is not None:
+                self._tell_layer(consumer, consumer.selection.told)
+
     def deadline_ms(self) -> int | None:
         """When the next layer that is held back may be taken; None while none is."""
         deadlines = (producer.activity.deadline_ms() for producer in self._holding.values())
