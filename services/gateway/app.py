@@ -14,6 +14,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.core.ice import IceConfig
 from services.gateway.core.limit import Limits
 from services.gateway.core.quota import QuotaLimits
+from services.gateway.core.resume import derive_key
 from services.gateway.edge.connection import EdgeConfig
 from services.gateway.edge.door import DoorConfig
 from services.gateway.edge.fetch import fetch
@@ -22,6 +23,7 @@ from services.gateway.edge.key_set import KeySet, KeySetTimes
 from services.gateway.edge.outbox import OutboxLimits
 from services.gateway.edge.server import EdgeServer
 from services.gateway.edge.static import StaticFiles
+from services.gateway.edge.ticket import TicketOffice
 from services.gateway.edge.token import Expected, TokenVerifier
 from services.gateway.upstream.fleet import Fleet
 from services.gateway.upstream.link import Patience
@@ -117,6 +119,7 @@ def _verifier(settings: GatewaySettings) -> TokenVerifier:
 
 def _edge_config(settings: GatewaySettings) -> EdgeConfig:
     return EdgeConfig(
+        tickets=TicketOffice(_resume_key(settings), settings.rejoin_within_s),
         limits=Limits(
             auth_timeout_s=settings.auth_timeout_ms / 1000,
             messages_per_s=settings.messages_per_s,
@@ -156,6 +159,12 @@ def _edge_config(settings: GatewaySettings) -> EdgeConfig:
         origins=settings.allowed_origins,
         handshake_timeout_s=settings.handshake_timeout_ms / 1000,
     )
+
+
+def _resume_key(settings: GatewaySettings) -> bytes:
+    secret = settings.resume_secret or settings.jwt_secret
+    assert secret is not None
+    return derive_key(secret.get_secret_value().encode())
 
 
 def _tls(settings: GatewaySettings) -> ssl.SSLContext | None:

@@ -96,6 +96,12 @@ class GatewaySettings(Settings):
     # Least time between two fetches on account of tokens with an unknown key.
     jwks_cooldown_ms: Annotated[int, Field(ge=0)] = 10_000
 
+    # Signs resume tokens; the same on all gateways. Unset, it follows from jwt_secret.
+    resume_secret: SecretStr | None = None
+    # How old a resume token may be where the worker of its session is gone: no longer than any exam
+    # takes. Where the worker lives it decides, and a token has no age.
+    rejoin_within_s: Annotated[int, Field(ge=60)] = 24 * 3600
+
     # What clients are told as iceServers. The secret is coturn's static-auth-secret.
     stun_urls: Annotated[tuple[StunUrl, ...], *List] = ()
     turn_urls: Annotated[tuple[TurnUrl, ...], *List] = ()
@@ -135,7 +141,7 @@ class GatewaySettings(Settings):
     # Clients of a gateway that goes down come back spread over this time.
     drain_spread_ms: Annotated[int, Field(ge=0)] = 1_000
 
-    @field_validator("jwt_secret", "jwks_url", "turn_secret", mode="before")
+    @field_validator("jwt_secret", "jwks_url", "resume_secret", "turn_secret", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -157,6 +163,16 @@ class GatewaySettings(Settings):
                 "neither GATEWAY_JWT_SECRET (or GATEWAY_JWT_SECRET_FILE), the secret that signs "
                 f"tokens, at least {MIN_SECRET_BYTES} bytes, nor GATEWAY_JWKS_URL is set"
             )
+        elif self.resume_secret is None:
+            raise ValueError(
+                "GATEWAY_RESUME_SECRET (or GATEWAY_RESUME_SECRET_FILE) is not set, and there is no "
+                "GATEWAY_JWT_SECRET that it could follow from; it is the same on all gateways"
+            )
+        if (
+            self.resume_secret is not None
+            and len(self.resume_secret.get_secret_value().encode()) < MIN_SECRET_BYTES
+        ):
+            raise ValueError(f"GATEWAY_RESUME_SECRET needs at least {MIN_SECRET_BYTES} bytes")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY go together")
         if bool(self.turn_urls) != (self.turn_secret is not None):

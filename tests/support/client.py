@@ -28,6 +28,7 @@ class Message:
     payload: Payload
     correlation_id: str | None
     seq: int | None
+    epoch: str | None = None
 
 
 class RefusedError(Exception):
@@ -51,6 +52,10 @@ class Client:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
     _reader: asyncio.Task[None] | None = None
     peer_id: str = ""
+    # What it takes to resume: the newest token, and the place in the log of what has arrived.
+    resume_token: str = ""
+    epoch: str = ""
+    last_seq: int = 0
 
     async def send_text(self, frame: str) -> None:
         """Send a frame as it is."""
@@ -109,6 +114,24 @@ class Client:
     async def join(self, room: str, name: str) -> Payload:
         return await self.ask("room:join", {"roomId": room, "displayName": name})
 
+    async def resume(self, before: "Client") -> Payload:
+        """Go on with the session of another socket, from the last event that came there."""
+        self.epoch, self.last_seq = before.epoch, before.last_seq
+        payload = {
+            "resumeToken": before.resume_token,
+            "epoch": before.epoch,
+            "lastSeq": before.last_seq,
+        }
+        reply = await self.ask("auth:request", payload)
+        self.peer_id = reply["peerId"]
+        return reply
+
+    async def cut(self) -> None:
+        """Break the connection, as a network does: no close frame, nothing that is still unread."""
+        self._socket.transport.abort()
+        assert self._reader is not None
+        await self._reader
+
     async def _read(self) -> None:
         try:
             async for frame in self._socket:
@@ -130,12 +153,21 @@ class Client:
             parsed["payload"],
             parsed.get("correlationId"),
             parsed.get("seq"),
+            parsed.get("epoch"),
         )
+        self._note(message)
         answer = self._replies.pop(message.correlation_id or "", None)
         if answer is None:
             self.events.append(message)
         elif not answer.done():
             answer.set_result(message)
+
+    def _note(self, message: Message) -> None:
+        self.resume_token = message.payload.get("resumeToken", self.resume_token)
+        if message.type == "room:state":
+            self.epoch, self.last_seq = message.payload["epoch"], message.payload["seq"]
+        elif message.seq is not None:
+            self.epoch, self.last_seq = message.epoch or "", message.seq
 
 
 @asynccontextmanager
@@ -150,6 +182,14 @@ async def connected(url: str) -> AsyncIterator[Client]:
         finally:
             await socket.close()
             await client._reader
+
+
+@asynccontextmanager
+async def resumed(url: str, before: Client) -> AsyncIterator[Client]:
+    """A client that goes on with another one's session."""
+    async with connected(url) as client:
+        await client.resume(before)
+        yield client
 
 
 @asynccontextmanager

@@ -15,6 +15,10 @@ class Farewell:
     reason: str
 
 
+def _resume(reason: str, code: CloseCode, after_ms: int = 0) -> Farewell:
+    return Farewell(SessionClosing(reason=reason, action="resume", after_ms=after_ms), code, reason)
+
+
 def _rejoin(reason: str, code: CloseCode, after_ms: int = 0) -> Farewell:
     return Farewell(SessionClosing(reason=reason, action="rejoin", after_ms=after_ms), code, reason)
 
@@ -23,13 +27,23 @@ def _stop(reason: str, code: CloseCode) -> Farewell:
     return Farewell(SessionClosing(reason=reason, action="stop", after_ms=0), code, reason)
 
 
-WORKER_LOST = _rejoin("WORKER_LOST", CloseCode.RESTARTING)
-EVENTS_LOST = _rejoin("EVENTS_LOST", CloseCode.RESTARTING)
-OVERLOADED = _rejoin("OVERLOADED", CloseCode.OVERLOADED, after_ms=1000)
+EVENTS_LOST = _resume("EVENTS_LOST", CloseCode.RESTARTING)
+OVERLOADED = _resume("OVERLOADED", CloseCode.OVERLOADED, after_ms=1000)
+
+
+def without_token(words: Farewell) -> Farewell:
+    """The same to a client that has nothing to resume with."""
+    if words.closing is None or words.closing.action != "resume":
+        return words
+    return _rejoin(words.reason, words.code, words.closing.after_ms)
+
+
+def worker_lost(after_ms: int) -> Farewell:
+    return _resume("WORKER_LOST", CloseCode.RESTARTING, after_ms)
 
 
 def gateway_restarting(after_ms: int) -> Farewell:
-    return _rejoin("GATEWAY_RESTARTING", CloseCode.RESTARTING, after_ms)
+    return _resume("GATEWAY_RESTARTING", CloseCode.RESTARTING, after_ms)
 
 
 def of_ended_session(reason: str) -> Farewell:

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import assert_never
 
 from services.common.errors import Code, Refusal
-from services.common.ids import PeerId, SessionId
+from services.common.ids import Epoch, PeerId, SessionId
 from services.gateway.core import farewell
 from services.gateway.core.admission import Admission, admit
 from services.gateway.core.close_code import CloseCode
@@ -15,6 +15,7 @@ from services.gateway.core.effect import (
     AnswerPing,
     Call,
     Close,
+    Confirm,
     DeadlineReached,
     Detach,
     Draining,
@@ -24,6 +25,8 @@ from services.gateway.core.effect import (
     Join,
     Received,
     Refused,
+    Resume,
+    Resumed,
     Send,
     SessionEnded,
     SocketClosed,
@@ -32,12 +35,13 @@ from services.gateway.core.effect import (
     WorkerLost,
 )
 from services.gateway.core.limit import Limits, TokenBucket
-from services.gateway.core.message.connection import AuthRequest, AuthResponse, Ping
+from services.gateway.core.message.connection import AuthRequest, AuthResponse, IceServer, Ping
 from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.message.later import NotBuilt
 from services.gateway.core.message.request import AnyRequest, Rejection, WorkerRequest
 from services.gateway.core.message.room import RoomJoin, RoomLeave
-from services.gateway.core.order import Event, EventOrder, LogBroken
+from services.gateway.core.order import Event, EventOrder, LogBroken, Position
+from services.gateway.core.resume import Recovered
 from services.gateway.core.speech import error, events, not_authenticated, not_built, reply
 
 
@@ -54,8 +58,9 @@ class Session:
 
     The caller owns the socket and the clock: it passes each input with the current time (seconds,
     any origin), performs the returned effects in order, and passes DeadlineReached at `deadline`.
-    It owes an Answered or Refused for each VerifyToken, AnswerPing, Join and Call, also after the
-    socket is gone; the session asks for one at a time. It passes SocketClosed exactly once.
+    It owes an Answered, Resumed or Refused for each VerifyToken, Resume, AnswerPing, Join and Call,
+    also after the socket is gone; the session asks for one at a time. SocketClosed comes exactly
+    once.
     """
 
     def __init__(
@@ -87,9 +92,25 @@ class Session:
         self._order = EventOrder()
         # The worker holds a seat for this session.
         self._is_seated = False
+        # The worker has ended the session, or given it to another connection.
+        self._is_ended = False
         # The socket is gone; a leave that the client asked for before that is still carried out.
         self._is_gone = False
         self._last_wish: tuple[int, RoomLeave] | None = None
+        # Resumed, and not heard of since: the reply may not have reached the client.
+        self._is_unheard = False
+        # Tells the connections of the session apart, where requests have no correlation id.
+        self._attached = 0
+
+    @property
+    def session_id(self) -> SessionId:
+        """Another one once an earlier session is resumed."""
+        return self._session_id
+
+    @property
+    def peer_id(self) -> PeerId:
+        """Another one once an earlier session is resumed."""
+        return self._peer_id
 
     @property
     def deadline(self) -> float | None:
@@ -117,13 +138,15 @@ class Session:
                 return self._answered(answer, now)
             case Refused(refusal=refusal):
                 return self._refused(refusal, now)
+            case Resumed():
+                return self._resumed(event, now)
             case EventArrived(event=news):
                 return self._event_arrived(news, now)
             case SessionEnded(reason=reason):
                 return self._ended(reason)
-            case WorkerLost():
+            case WorkerLost(after_ms=after_ms):
                 self._is_seated = False
-                return self._end(farewell.WORKER_LOST)
+                return self._end(farewell.worker_lost(after_ms))
             case Draining(after_ms=after_ms):
                 return self._end(farewell.gateway_restarting(after_ms))
             case DeadlineReached():
@@ -137,6 +160,9 @@ class Session:
     def _received(self, event: Received, now: float) -> list[Effect]:
         if self.phase is Phase.CLOSED:
             return []
+        if self._is_unheard:
+            self._is_unheard = False
+            return [Confirm(), *self._received(event, now)]
         message = event.message
         if not self._bucket.take(now, event.cost):
             return self._too_fast(event, self._bucket, "TOO_MANY_MESSAGES")
@@ -212,14 +238,15 @@ class Session:
     def _authenticate(self, ordinal: int, request: AuthRequest) -> list[Effect]:
         if self._auth is not None:
             return [self._authenticate_again(ordinal, request)]
-        token = request.payload.token
-        if token is None and request.payload.resume_token is not None:
-            raise not_built()
-        if not token:
+        asked = request.payload
+        if asked.resume_token is None and not asked.token:
             refusal = Refusal(Code.UNAUTHORIZED, "TOKEN_MISSING", "A token is needed.")
             return self._not_admitted(ordinal, request, refusal)
         self._outstanding = (ordinal, request)
-        return [VerifyToken(ordinal, token)]
+        if asked.resume_token is not None:
+            epoch = Epoch(asked.epoch) if asked.epoch is not None else None
+            return [Resume(ordinal, asked.resume_token, epoch, asked.last_seq)]
+        return [VerifyToken(ordinal, asked.token or "")]
 
     def _authenticate_again(self, ordinal: int, request: AuthRequest) -> Effect:
         assert self._auth is not None
@@ -263,7 +290,7 @@ class Session:
     def _request_id(self, ordinal: int, request: AnyRequest) -> str:
         if request.correlation_id is None:
             # Another separator, so that no correlation id can name it.
-            return f"{self._session_id}:{ordinal}"
+            return f"{self._session_id}:{self._attached}:{ordinal}"
         return f"{self._session_id}/{request.correlation_id}"
 
     # Results.
@@ -277,17 +304,64 @@ class Session:
             admission = admit(event.claims, request.payload)
         except Refusal as refusal:
             return [*self._not_admitted(ordinal, request, refusal), *self._advance(now)]
+        self.phase = Phase.AUTHENTICATED
+        return [
+            self._welcome(ordinal, request, admission, event.ice_servers),
+            *self._advance(now),
+        ]
+
+    def _resumed(self, event: Resumed, now: float) -> list[Effect]:
+        ordinal, request = self._take_outstanding()
+        assert isinstance(request, AuthRequest)
+        ticket, recovered = event.ticket, event.recovered
+        self._session_id, self._peer_id = ticket.session_id, ticket.peer_id
+        self._attached = ticket.place.counter
+        self._is_seated = not self._is_ended
+        if self.phase is Phase.CLOSED:
+            return self._settled_after_close()
+        self._is_unheard = True
+        self.phase = Phase.JOINED
+        return [
+            self._welcome(ordinal, request, ticket.admission, event.ice_servers, event.token),
+            *self._catch_up(recovered, event.token, request.payload.last_seq),
+            *self._advance(now),
+        ]
+
+    def _catch_up(self, recovered: Recovered, token: str, last_seq: int | None) -> list[Effect]:
+        """What happened while the client was away, and then what has since."""
+        upto = recovered.position
+        if recovered.state is not None:
+            self._order.start(upto)
+            state = recovered.state.model_copy(update={"resume_token": token})
+            owed: list[Effect] = [Send(Outbound(state), is_owed=True)]
+        else:
+            self._order.resume(Position(upto.epoch, last_seq or 0), recovered.missed)
+            owed = events(self._order.release(upto=upto.seq), are_owed=True)
+            if not self._order.reaches(upto):
+                raise LogBroken
+        return owed + events(self._order.release())
+
+    def _welcome(
+        self,
+        ordinal: int,
+        request: AuthRequest,
+        admission: Admission,
+        ice_servers: tuple[IceServer, ...],
+        token: str | None = None,
+    ) -> Effect:
+        """Let the client in. `token`: it is back in its session."""
         self._admission = admission
         response = AuthResponse(
             user_id=admission.user_id,
             peer_id=self._peer_id,
             role=admission.role.value,
+            resumed=token is not None,
+            resume_token=token,
             heartbeat_interval_ms=self._limits.heartbeat_interval_ms,
-            ice_servers=list(event.ice_servers),
+            ice_servers=list(ice_servers),
         )
         self._auth = (request, response)
-        self.phase = Phase.AUTHENTICATED
-        return [reply(ordinal, request, response), *self._advance(now)]
+        return reply(ordinal, request, response)
 
     def _not_admitted(self, ordinal: int, request: AuthRequest, refusal: Refusal) -> list[Effect]:
         effects: list[Effect] = [error(ordinal, request, refusal)]
@@ -306,7 +380,7 @@ class Session:
         assert self._outstanding is not None
         request = self._outstanding[1]
         if isinstance(request, RoomJoin):
-            self._is_seated = True
+            self._is_seated = not self._is_ended
         if isinstance(request, RoomLeave):
             self._is_seated = False
         if self.phase is Phase.CLOSED:
@@ -342,6 +416,8 @@ class Session:
             return self._settled_after_close()
         ordinal, request = self._take_outstanding()
         if isinstance(request, AuthRequest):
+            # Of a session that was not resumed after all.
+            self._order.reset()
             return [*self._not_admitted(ordinal, request, refusal), *self._advance(now)]
         if not self._order.is_started:
             self._order.reset()
@@ -370,6 +446,7 @@ class Session:
 
     def _ended(self, reason: str) -> list[Effect]:
         self._is_seated = False
+        self._is_ended = True
         if self.phase is Phase.CLOSED:
             return []
         if self._outstanding is not None and isinstance(self._outstanding[1], RoomLeave):
@@ -391,11 +468,20 @@ class Session:
     def _end(self, words: farewell.Farewell) -> list[Effect]:
         if self.phase is Phase.CLOSED:
             return []
+        if not self._has_resume_token:
+            words = farewell.without_token(words)
         self.phase = Phase.CLOSED
         effects: list[Effect] = [Close(words.code, words.reason)]
         if words.closing is not None:
             effects.insert(0, Send(Outbound(words.closing)))
         return effects
+
+    @property
+    def _has_resume_token(self) -> bool:
+        if self.phase is Phase.JOINED:
+            return True
+        request = self._outstanding[1] if self._outstanding is not None else None
+        return isinstance(request, AuthRequest) and request.payload.resume_token is not None
 
     def _socket_closed(self) -> list[Effect]:
         self.phase = Phase.CLOSED

@@ -7,14 +7,14 @@ import time
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from services.common.errors import Code, Refusal
-from services.common.ids import PeerId, SessionId
+from services.common.ids import ConnectionId, Epoch, PeerId, SessionId
 from services.common.log import bound, get_logger, is_logged
 from services.gateway.core.close_code import CloseCode
 from services.gateway.core.effect import (
@@ -23,6 +23,7 @@ from services.gateway.core.effect import (
     AnswerPing,
     Call,
     Close,
+    Confirm,
     DeadlineReached,
     Detach,
     Draining,
@@ -31,6 +32,8 @@ from services.gateway.core.effect import (
     Join,
     Received,
     Refused,
+    Resume,
+    Resumed,
     Send,
     SocketClosed,
     TokenAccepted,
@@ -38,16 +41,20 @@ from services.gateway.core.effect import (
 )
 from services.gateway.core.ice import IceConfig, ice_servers
 from services.gateway.core.limit import Limits, TokenBucket, cost_of
-from services.gateway.core.message.connection import ErrorReply, Pong
+from services.gateway.core.message.connection import ErrorReply, IceServer, Pong
 from services.gateway.core.message.envelope import Outbound, encode
 from services.gateway.core.message.request import BINARY_FRAME, parse
+from services.gateway.core.message.room import RoomState
+from services.gateway.core.order import Position
 from services.gateway.core.port import Seat, Upstream
 from services.gateway.core.refusal import UNEXPECTED
+from services.gateway.core.resume import Place, Resumption, Ticket
 from services.gateway.core.session import Session
 from services.gateway.edge.door import DoorConfig
 from services.gateway.edge.heartbeat import HeartbeatTimes, beat
 from services.gateway.edge.outbox import Outbox, OutboxLimits
 from services.gateway.edge.span import Spans
+from services.gateway.edge.ticket import TicketOffice
 from services.gateway.edge.token import TokenVerifier
 
 log = get_logger("gateway.edge")
@@ -60,8 +67,9 @@ MESSAGES_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class EdgeConfig:
-    """Bounds of every connection."""
+    """Bounds of every connection, and who issues its resume tokens."""
 
+    tickets: TicketOffice
     limits: Limits = field(default_factory=Limits)
     outbox: OutboxLimits = field(default_factory=OutboxLimits)
     heartbeat: HeartbeatTimes = field(default_factory=HeartbeatTimes)
@@ -75,7 +83,11 @@ class EdgeConfig:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Names of a new connection, drawn at random by its owner."""
+    """Names of a new connection, drawn at random by its owner.
+
+    The connection is named like the session that it begins with. One that is resumed on it keeps
+    the names that it had.
+    """
 
     session_id: SessionId
     peer_id: PeerId
@@ -108,7 +120,8 @@ class Connection:
             now=self._loop.time(),
             address_messages=address_messages,
         )
-        self._identity = identity
+        self._connection_id = ConnectionId(identity.session_id)
+        self._tickets = config.tickets
         self._verifier = verifier
         self._upstream = upstream
         self._heartbeat = config.heartbeat
@@ -135,15 +148,19 @@ class Connection:
             try:
                 await self._read()
             finally:
-                self.feed(SocketClosed())
                 heart.cancel()
-                self._outbox.end()
-                await self._settle()
-                log.info(
-                    "gateway.connection.closed",
-                    code=int(self._socket.close_code or CloseCode.ABNORMAL),
-                    reason=self._socket.close_reason,
-                )
+                with self._named():
+                    await self._end()
+
+    async def _end(self) -> None:
+        self.feed(SocketClosed())
+        self._outbox.end()
+        await self._settle()
+        log.info(
+            "gateway.connection.closed",
+            code=int(self._socket.close_code or CloseCode.ABNORMAL),
+            reason=self._socket.close_reason,
+        )
 
     def drain(self, after_ms: int) -> None:
         """Tell the client to come back elsewhere, and close."""
@@ -174,7 +191,7 @@ class Connection:
             self.feed(event)
 
     def _named(self) -> AbstractContextManager[None]:
-        return bound(session_id=self._identity.session_id, peer_id=self._identity.peer_id)
+        return bound(session_id=self._session.session_id, peer_id=self._session.peer_id)
 
     async def _read(self) -> None:
         with suppress(ConnectionClosed):
@@ -197,7 +214,8 @@ class Connection:
         if is_quiet and not is_logged("debug"):
             self.feed(received)
         else:
-            with bound(correlation_id=message.correlation_id):
+            # The names are another session's once it is resumed here.
+            with self._named(), bound(correlation_id=message.correlation_id):
                 write = log.debug if is_quiet else log.info
                 write("gateway.message.received", type=message.type, characters=len(frame))
                 self.feed(received)
@@ -211,6 +229,10 @@ class Connection:
                 self._outbox.close(code, reason)
             case VerifyToken():
                 self._start(self._verify(effect), effect.ordinal, None)
+            case Resume():
+                self._start(self._resume(effect), effect.ordinal, None)
+            case Confirm():
+                self._start(self._confirm(), None, None)
             case AnswerPing(ordinal=ordinal, request=request):
                 pong = Pong(
                     echo=request.payload,
@@ -240,7 +262,8 @@ class Connection:
             with bound(correlation_id=message.correlation_id):
                 write = log.debug if is_quiet else log.info
                 write("gateway.message.sent", **facts)
-        self._outbox.put(encode(message, _now_ms()), message.replaces)
+        frame = encode(message, _now_ms())
+        self._outbox.put(frame, message.replaces, is_owed=effect.is_owed)
         if effect.answers is not None:
             self._spans.end(effect.answers, message)
 
@@ -259,8 +282,10 @@ class Connection:
         except Exception as error:
             self.feed(Refused(effect.ordinal, _refusal_of(error)))
             return
-        servers = ice_servers(self._ice, claims.sub, int(time.time()))
-        self.feed(TokenAccepted(effect.ordinal, claims, servers))
+        self.feed(TokenAccepted(effect.ordinal, claims, self._ice_servers(claims.sub)))
+
+    def _ice_servers(self, user_id: str) -> tuple[IceServer, ...]:
+        return ice_servers(self._ice, user_id, int(time.time()))
 
     async def _join(self, effect: Join) -> None:
         try:
@@ -269,10 +294,67 @@ class Connection:
                 log.info("gateway.session.joined", room_id=effect.room_id)
             else:
                 answer = await self._seat.join_again(effect)
+            answer = self._with_resume_token(effect, answer, self._seat.place)
         except Exception as error:
             self.feed(Refused(effect.ordinal, _refusal_of(error)))
             return
         self.feed(Answered(effect.ordinal, answer))
+
+    def _with_resume_token(self, join: Join, answer: Answer, place: Place) -> Answer:
+        state = answer.payload
+        if not isinstance(state, RoomState):
+            return answer
+        config = state.room_config
+        ticket = Ticket(
+            session_id=join.session_id,
+            peer_id=join.peer_id,
+            # If the room is made anew one day it is to be the same.
+            admission=replace(
+                join.admission,
+                visibility=config.visibility,
+                max_participants=config.max_participants,
+            ),
+            join=join.request.payload,
+            epoch=Epoch(state.epoch),
+            place=place,
+        )
+        token = self._tickets.issue(ticket)
+        return replace(answer, payload=state.model_copy(update={"resume_token": token}))
+
+    async def _resume(self, effect: Resume) -> None:
+        try:
+            ticket = self._tickets.check(effect.token)
+            self._seat, recovered = await self._upstream.resume(
+                self._resumption(effect, ticket), self.feed
+            )
+            ticket = replace(ticket, epoch=recovered.position.epoch, place=self._seat.place)
+            token = self._tickets.issue(ticket)
+        except Exception as error:
+            self.feed(Refused(effect.ordinal, _refusal_of(error)))
+            return
+        servers = self._ice_servers(ticket.admission.user_id)
+        self.feed(Resumed(effect.ordinal, ticket, token, recovered, servers))
+        with self._named():
+            log.info(
+                "gateway.session.resumed",
+                room_id=ticket.admission.room_id,
+                missed=len(recovered.missed),
+                snapshot=recovered.state is not None,
+            )
+
+    def _resumption(self, effect: Resume, ticket: Ticket) -> Resumption:
+        last = None
+        if effect.last_seq is not None:
+            last = Position(effect.epoch or ticket.epoch, effect.last_seq)
+        return Resumption(ticket, last, self._connection_id, self._tickets.may_rejoin(ticket))
+
+    async def _confirm(self) -> None:
+        assert self._seat is not None
+        try:
+            await self._seat.confirm()
+        except Refusal as refusal:
+            # The token before stays good for a while: no harm to its client.
+            log.info("gateway.session.not_confirmed", reason=refusal.reason)
 
     async def _call(self, effect: Call) -> None:
         assert self._seat is not None
@@ -300,7 +382,7 @@ class Connection:
                 await self._detach()
             self._seat.release()
         else:
-            await self._upstream.forsake(self._identity.session_id)
+            await self._upstream.forsake(self._connection_id)
         if self._timer is not None:
             self._timer.cancel()
         self._spans.end_all()

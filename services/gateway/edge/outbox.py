@@ -23,6 +23,7 @@ class OutboxLimits:
 class _Frame:
     content: bytes
     key: str | None
+    is_owed: bool
 
 
 # The client broke the rules: what it still sends is not even parsed.
@@ -45,6 +46,8 @@ class Outbox:
         self._frames: deque[_Frame] = deque()
         # Those of the queue that a newer one may replace.
         self._by_key: dict[str, _Frame] = {}
+        # Without the frames that are owed.
+        self._count = 0
         self._bytes = 0
         self._closing: tuple[CloseCode, str] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -55,11 +58,18 @@ class Outbox:
         """Whether the socket is closed or about to be."""
         return self._closing is not None
 
-    def put(self, content: bytes, key: str | None = None) -> bool:
-        """Write or queue a frame. False where the client reads too slowly: the socket is closed."""
+    def put(self, content: bytes, key: str | None = None, *, is_owed: bool = False) -> bool:
+        """Write or queue a frame. False where the client reads too slowly: the socket is closed.
+
+        `is_owed`: it does not count, since the client could not have read it before. Whoever puts
+        such frames bounds them.
+        """
         if self._closing is not None:
             return True
         if not self._frames and self._write_now(content):
+            return True
+        if is_owed:
+            self._append(_Frame(content, None, is_owed=True))
             return True
         self._bytes += len(content)
         older = self._by_key.get(key) if key is not None else None
@@ -67,7 +77,8 @@ class Outbox:
             self._bytes -= len(older.content)
             older.content = content
         else:
-            self._append(_Frame(content, key))
+            self._append(_Frame(content, key, is_owed=False))
+            self._count += 1
         if self._is_within_limits():
             return True
         self._clear()
@@ -114,12 +125,13 @@ class Outbox:
 
     def _is_within_limits(self) -> bool:
         # One frame alone may be larger: the state of a full room says nothing about its reader.
-        is_within_bytes = self._bytes <= self._limits.bytes or len(self._frames) == 1
-        return len(self._frames) <= self._limits.messages and is_within_bytes
+        is_within_bytes = self._bytes <= self._limits.bytes or self._count == 1
+        return self._count <= self._limits.messages and is_within_bytes
 
     def _clear(self) -> None:
         self._frames.clear()
         self._by_key.clear()
+        self._count = 0
         self._bytes = 0
 
     def _start_writer(self) -> None:
@@ -134,7 +146,9 @@ class Outbox:
                 frame = self._frames.popleft()
                 if frame.key is not None:
                     del self._by_key[frame.key]
-                self._bytes -= len(frame.content)
+                if not frame.is_owed:
+                    self._count -= 1
+                    self._bytes -= len(frame.content)
                 await self._socket.send(frame.content, text=True)
             if self._closing is not None:
                 code, reason = self._closing

@@ -98,7 +98,7 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
         self, request: pb.ConfirmSessionRequest, context: Context
     ) -> pb.ConfirmSessionResponse:
         def action(seat: Seat) -> pb.ConfirmSessionResponse:
-            # That it was called is all.
+            seat.confirm()
             return pb.ConfirmSessionResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -121,7 +121,7 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
             self._worker.detach(seat)
             return pb.DetachSessionResponse(position=wire.position_to_wire(seat))
 
-        return self._act(request, request.call, action, is_clients=False)
+        return self._act(request, request.call, action)
 
     async def LeaveRoom(
         self, request: pb.LeaveRoomRequest, context: Context
@@ -288,13 +288,6 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
         return self._act(request, request.call, action)
 
     def _act(
-        self,
-        request: Message,
-        call: pb.SessionCall,
-        action: Callable[[Seat], Reply],
-        *,
-        is_clients: bool = True,
+        self, request: Message, call: pb.SessionCall, action: Callable[[Seat], Reply]
     ) -> Reply:
-        return self._worker.act(
-            wire.call_from_wire(call), wire.digest(request), action, is_clients=is_clients
-        )
+        return self._worker.act(wire.call_from_wire(call), wire.digest(request), action)

@@ -217,26 +217,13 @@ class Worker:
             log.info("sfu.session.attached", peer_id=seat.peer_id, gateway_id=watch.gateway_id)
         return reply
 
-    def act(
-        self,
-        call: Call,
-        digest: bytes,
-        action: Callable[[Seat], Answer],
-        *,
-        is_clients: bool = True,
-    ) -> Answer:
-        """Carry out a call that changes something, once per request id. Raises Refusal.
-
-        `is_clients`: the client asked for it, so it has the key's resume token.
-        """
+    def act(self, call: Call, digest: bytes, action: Callable[[Seat], Answer]) -> Answer:
+        """Carry out a call that changes something, once per request id. Raises Refusal."""
         check_request_id(call.request_id)
-        replies = self.seats.replies(call)
-        seat = self.seats.get(call.session_id)
-        if seat is not None and is_clients:
-            seat.confirm()
-        stored = replies.find(call.request_id, digest)
+        stored = self.seats.replies(call).find(call.request_id, digest)
         if stored is not None:
             return cast(Answer, _given(stored))
+        seat = self.seats.get(call.session_id)
         if seat is None:
             raise no_such_session()
         self._check_generation(seat.room, call.generation)

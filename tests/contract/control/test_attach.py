@@ -193,19 +193,23 @@ async def test_counter_is_taken_again_until_the_client_has_spoken(gateway: Gatew
     await ann.attach(stream, "c-7", counter=third.session.counter)
 
 
-async def test_call_of_the_client_confirms_as_well_a_repeated_one_too(gateway: Gateway) -> None:
+async def test_request_that_is_repeated_on_another_connection_gets_the_stored_reply(
+    running: RunningWorker, gateway: Gateway
+) -> None:
     stream = await gateway.watch()
     ann = await gateway.join(stream, "ann")
     request = pb.CreateTransportRequest(call=ann.call("ann/7"), direction=SEND)
     first = await gateway.stub.CreateTransport(request, timeout=DEADLINE_S)
-    await ann.attach(stream, "c-2", counter=1)
+    await ann.attach(stream, "c-2")
 
-    # The client repeats what it had no reply to: the key is another, the request the same.
     request.call.CopyFrom(ann.call("ann/7"))
     again = await gateway.stub.CreateTransport(request, timeout=DEADLINE_S)
 
     assert again == first
-    assert await refused(ann.attach(stream, "c-3", counter=1)) == USED
+    assert len(running.media.transports) == 1
+    request.direction = room_pb2.DIRECTION_RECV
+    reused = gateway.stub.CreateTransport(request, timeout=DEADLINE_S)
+    assert await refused(reused) == (Code.INVALID_MESSAGE, "REQUEST_ID_REUSED")
 
 
 @pytest.mark.parametrize(

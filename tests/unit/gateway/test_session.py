@@ -57,6 +57,7 @@ def test_good_token_is_answered_with_who_one_is() -> None:
         "peerId": "p-1",
         "role": "candidate",
         "resumed": False,
+        "resumeToken": None,
         "heartbeatIntervalMs": 30_000,
         "iceServers": [],
     }
@@ -94,15 +95,6 @@ def test_other_room_than_the_tokens_is_forbidden_and_then_4403() -> None:
     assert stage.error == ("FORBIDDEN", "WRONG_ROOM")
     assert stage.closed is not None
     assert stage.closed.code == 4403
-
-
-def test_resuming_is_not_built() -> None:
-    stage = Stage()
-
-    stage.receive("auth:request", {"resumeToken": "r", "epoch": "e", "lastSeq": 3})
-
-    assert stage.error == ("UNAVAILABLE", "NOT_BUILT")
-    assert stage.closed is None
 
 
 def test_repeated_auth_gets_the_same_answer_and_another_one_is_out_of_place() -> None:

@@ -1,11 +1,12 @@
 """Messages about the connection itself: authentication, heartbeat, errors, its end."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_serializer
 
 from services.gateway.core.message.envelope import Payload, Request
 from services.gateway.core.message.field import (
+    MAX_SAFE_INTEGER,
     Identifier,
     Opaque,
     RoleName,
@@ -20,8 +21,9 @@ class AuthPayload(WireModel):
     room_id: Identifier | None = None
     role: RoleName | None = None
     resume_token: TokenText | None = None
+    # Where the client stands in its log; a client that does not say gets a snapshot.
     epoch: Identifier | None = None
-    last_seq: int | None = None
+    last_seq: Annotated[int | None, Field(ge=0, le=MAX_SAFE_INTEGER)] = None
 
 
 class AuthRequest(Request):
@@ -49,6 +51,8 @@ class AuthResponse(Payload):
     peer_id: str
     role: RoleName
     resumed: bool = False
+    # Absent before the room is joined.
+    resume_token: str | None = None
     heartbeat_interval_ms: int
     ice_servers: list[IceServer] = Field(default_factory=list)
 

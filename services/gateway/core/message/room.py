@@ -89,6 +89,8 @@ class RoomState(Payload):
     peer_id: str
     participants: list[Participant]
     room_config: RoomConfig
+    # Filled in by whoever holds the key.
+    resume_token: str | None = None
     own: Own
 
 

@@ -186,8 +186,7 @@ class SfuServiceServicer:
 
         Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
         the reply may not reach the client, the counter of the newest attach is taken again until
-        ConfirmSession or any other call with the new key, DetachSession excepted. A session that has left
-        or was ended is SESSION_NOT_FOUND.
+        ConfirmSession. A session that has left or was ended is SESSION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

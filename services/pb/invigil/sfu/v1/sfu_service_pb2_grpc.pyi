@@ -66,8 +66,7 @@ class SfuServiceStub:
 
     Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
     the reply may not reach the client, the counter of the newest attach is taken again until
-    ConfirmSession or any other call with the new key, DetachSession excepted. A session that has left
-    or was ended is SESSION_NOT_FOUND.
+    ConfirmSession. A session that has left or was ended is SESSION_NOT_FOUND.
     """
     ConfirmSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ConfirmSessionRequest, _sfu_service_pb2.ConfirmSessionResponse]
     """The client has spoken on the connection that was attached: the counter before is used up for good."""
@@ -137,8 +136,7 @@ class SfuServiceAsyncStub(SfuServiceStub):
 
     Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
     the reply may not reach the client, the counter of the newest attach is taken again until
-    ConfirmSession or any other call with the new key, DetachSession excepted. A session that has left
-    or was ended is SESSION_NOT_FOUND.
+    ConfirmSession. A session that has left or was ended is SESSION_NOT_FOUND.
     """
     ConfirmSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ConfirmSessionRequest, _sfu_service_pb2.ConfirmSessionResponse]  # type: ignore[assignment]
     """The client has spoken on the connection that was attached: the counter before is used up for good."""
@@ -229,8 +227,7 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
         the reply may not reach the client, the counter of the newest attach is taken again until
-        ConfirmSession or any other call with the new key, DetachSession excepted. A session that has left
-        or was ended is SESSION_NOT_FOUND.
+        ConfirmSession. A session that has left or was ended is SESSION_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
