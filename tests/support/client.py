@@ -117,6 +117,8 @@ class Client:
     async def resume(self, before: "Client") -> Payload:
         """Go on with the session of another socket, from the last event that came there."""
         self.epoch, self.last_seq = before.epoch, before.last_seq
+        # No id comes twice in a session.
+        self._numbers = before._numbers
         payload = {
             "resumeToken": before.resume_token,
             "epoch": before.epoch,

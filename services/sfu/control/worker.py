@@ -206,7 +206,8 @@ class Worker:
             raise Refusal(Code.UNAUTHORIZED, "RESUME_TOKEN_USED", "A newer resume token was given.")
 
         def rebind() -> Answer:
-            if seat.watch is not None:
+            is_repeat = seat.watch is watch and seat.connection_id == attach.connection_id
+            if seat.watch is not None and not is_repeat:
                 self._push(seat.watch, Ended(seat.session_id, "REPLACED", seat.connection_id))
             seat.attach(attach.counter, watch, attach.connection_id)
             seat.room.attach(seat.session)

@@ -114,6 +114,21 @@ async def test_second_connection_on_the_same_watch_gets_the_events_and_the_first
     assert (await stream.next()).event.connection_id == "c-3"
 
 
+async def test_repeat_of_an_attach_by_the_same_connection_does_not_end_it(
+    gateway: Gateway,
+) -> None:
+    stream = await gateway.watch()
+    eve = await gateway.join(stream, "eve", PROCTOR)
+    await eve.attach(stream, "c-2", counter=1)
+    assert (await stream.next()).ended.connection_id == ""
+
+    # Its gateway had no reply.
+    await eve.attach(stream, "c-2", counter=1)
+    await gateway.join(stream, "cam")
+
+    assert (await stream.next()).event.connection_id == "c-2"
+
+
 async def test_lost_peer_that_comes_back_is_announced_and_stays_after_its_grace_time() -> None:
     async with run_worker(grace_ms=150) as running, Gateway(running.address) as gateway:
         stream = await gateway.watch()
@@ -301,7 +316,8 @@ async def test_session_of_a_worker_that_is_gone_takes_a_seat_once(
     assert len(running.worker.seats) == 1
 
     ann = Session(gateway, "exam", "s-ann", second.session_key, second, generation=2)
-    await ann.transport(SEND)
+    confirm = pb.ConfirmSessionRequest(call=ann.call())
+    await gateway.stub.ConfirmSession(confirm, timeout=DEADLINE_S)
 
     assert await refused(rejoin(gateway, stream.watch_id, "c-4")) == USED
 
