@@ -101,6 +101,11 @@ class Client:
         assert event is not None
         return event
 
+    @property
+    def is_over(self) -> bool:
+        """Whether everything that came before the socket closed has been read."""
+        return self._reader is not None and self._reader.done()
+
     async def close_code(self) -> int | None:
         """Wait until the server has closed the socket, and return its close code."""
         await asyncio.wait_for(self._socket.wait_closed(), PATIENCE_S)

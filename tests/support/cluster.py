@@ -184,6 +184,33 @@ def another_gateway(cluster: Cluster) -> Iterator[Service]:
         _end(gateway)
 
 
+@contextmanager
+def one_more_gateway(cluster: Cluster, name: str, port: int | None = None) -> Iterator[str]:
+    """Another gateway of the cluster, by default on a port of its own. Gives the URL of its socket.
+
+    Leaving checks it as `running_cluster` does.
+    """
+    port = port or free_port(socket.SOCK_STREAM)
+    environment = cluster.environment | {"GATEWAY_PORT": str(port)}
+    gateway = _started(name, "services.gateway", cluster.folder, environment)
+    try:
+        _wait(gateway, lambda: probe.gateway_is_ready(f"http://127.0.0.1:{port}/readyz"))
+        yield f"ws://127.0.0.1:{port}/ws"
+    finally:
+        _end(gateway)
+
+
+@contextmanager
+def one_more_worker(cluster: Cluster, name: str) -> Iterator[Service]:
+    """A worker in the place of the cluster's own, which must have ended. Checked in the end."""
+    worker = _started(name, "services.sfu", cluster.folder, cluster.environment)
+    try:
+        _wait(worker, lambda: probe.worker_is_ready(cluster.grpc_address))
+        yield worker
+    finally:
+        _end(worker)
+
+
 def free_port(kind: socket.SocketKind) -> int:
     """A port of the loopback address that nobody holds at the moment."""
     with socket.socket(socket.AF_INET, kind) as probed:
