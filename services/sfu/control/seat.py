@@ -154,3 +154,11 @@ class SeatBook:
 def no_such_session() -> Refusal:
     """For a session that never was or has ended."""
     return Refusal(Code.NOT_FOUND, "SESSION_NOT_FOUND", "There is no such session.")
+
+
+def given(stored: Reply) -> Message:
+    """A stored reply, as it was given the first time. Raises Refusal where it was one."""
+    if isinstance(stored, Refusal):
+        # A fresh one each time: a raised exception collects tracebacks.
+        raise Refusal(stored.code, stored.reason, stored.message, details=stored.details)
+    return stored

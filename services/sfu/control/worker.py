@@ -30,7 +30,7 @@ from services.common.log import bound, get_logger
 from services.common.telemetry import current_traceparent
 from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command
-from services.sfu.control.seat import Call, Reply, Seat, SeatBook, no_such_session
+from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_session
 from services.sfu.control.watch import Ended, News, Watch, WatchBook
 from services.sfu.core.effect import Effect, EndSession, TellLatest, TellOperator, TellSession
 from services.sfu.core.limit import (
@@ -156,7 +156,7 @@ class Worker:
         if seat is not None:
             stored = seat.replies.find(join.request_id, digest)
             if stored is not None:
-                return cast(Answer, _given(stored))
+                return cast(Answer, given(stored))
             return self._join_again(seat, join, digest, answer)
         watch = self.watches.find_live(join.watch_id)
         check_name("roomId", join.room_id)
@@ -223,7 +223,7 @@ class Worker:
         check_request_id(call.request_id)
         stored = self.seats.replies(call).find(call.request_id, digest)
         if stored is not None:
-            return cast(Answer, _given(stored))
+            return cast(Answer, given(stored))
         seat = self.seats.get(call.session_id)
         if seat is None:
             raise no_such_session()
@@ -498,10 +498,3 @@ def _attach_of(join: Join, counter: int) -> Attach:
         connection_id=join.connection_id,
         generation=join.generation,
     )
-
-
-def _given(stored: Reply) -> Message:
-    if isinstance(stored, Refusal):
-        # A fresh one each time: a raised exception collects tracebacks.
-        raise Refusal(stored.code, stored.reason, stored.message, details=stored.details)
-    return stored
