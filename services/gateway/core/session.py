@@ -34,11 +34,12 @@ from services.gateway.core.effect import (
     VerifyToken,
     WorkerLost,
 )
+from services.gateway.core.intake import Intake
 from services.gateway.core.limit import Limits, TokenBucket
 from services.gateway.core.message.connection import AuthRequest, AuthResponse, IceServer, Ping
 from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.message.later import NotBuilt
-from services.gateway.core.message.request import AnyRequest, Rejection, WorkerRequest
+from services.gateway.core.message.request import AnyRequest, WorkerRequest
 from services.gateway.core.message.room import RoomJoin, RoomLeave
 from services.gateway.core.order import Event, EventOrder, LogBroken, Position
 from services.gateway.core.resume import Recovered
@@ -77,9 +78,7 @@ class Session:
         self._session_id = session_id
         self._peer_id = peer_id
         self._limits = limits
-        self._bucket = TokenBucket(limits.messages_per_s, limits.message_burst, now)
-        self._address_messages = address_messages
-        self._bad_frames = 0
+        self._intake = Intake(limits, now, address_messages)
         self._auth_deadline = now + limits.auth_timeout_s
         # Authenticated: what was asked, what was answered, and what it allows.
         self._auth: tuple[AuthRequest, AuthResponse] | None = None
@@ -163,47 +162,19 @@ class Session:
         if self._is_unheard:
             self._is_unheard = False
             return [Confirm(), *self._received(event, now)]
-        message = event.message
-        if not self._bucket.take(now, event.cost):
-            return self._too_fast(event, self._bucket, "TOO_MANY_MESSAGES")
-        shared = self._address_messages
-        if shared is not None and not shared.take(now, event.cost):
-            # A client of such an address is cut off by its own share in it alone.
-            self._bucket.refuse(event.cost)
-            return self._too_fast(event, shared, "TOO_MANY_MESSAGES_OF_ADDRESS")
-        if isinstance(message, Rejection):
-            return self._rejected(event.ordinal, message)
+        is_authenticated = self.phase is not Phase.CONNECTED
+        taken = self._intake.take(event, now, is_authenticated=is_authenticated)
+        if isinstance(taken, list):
+            if isinstance(taken[-1], Close):
+                self.phase = Phase.CLOSED
+            return taken
         if len(self._waiting) >= self._limits.waiting_requests:
             refusal = Refusal(
                 Code.RATE_LIMITED, "QUEUE_FULL", "Too many requests wait for their turn."
             )
-            return [error(event.ordinal, message, refusal)]
-        self._waiting.append((event.ordinal, message))
+            return [error(event.ordinal, taken, refusal)]
+        self._waiting.append((event.ordinal, taken))
         return self._advance(now)
-
-    def _too_fast(self, event: Received, bucket: TokenBucket, reason: str) -> list[Effect]:
-        if self._bucket.refused > self._limits.flood_messages:
-            self.phase = Phase.CLOSED
-            return [Close(CloseCode.FLOODING, "flooding")]
-        refusal = Refusal(
-            Code.RATE_LIMITED,
-            reason,
-            "Too many messages in a short time.",
-            details={"retryAfterMs": str(bucket.retry_after_ms)},
-        )
-        return [error(event.ordinal, event.message, refusal)]
-
-    def _rejected(self, ordinal: int, rejection: Rejection) -> list[Effect]:
-        if rejection.is_bad_frame:
-            self._bad_frames += 1
-            effects: list[Effect] = [error(ordinal, rejection, rejection.refusal)]
-            if self._bad_frames >= self._limits.bad_frames:
-                self.phase = Phase.CLOSED
-                effects.append(Close(CloseCode.BAD_FRAMES, "bad frames"))
-            return effects
-        if self.phase is Phase.CONNECTED and rejection.type != "auth:request":
-            return [error(ordinal, rejection, not_authenticated())]
-        return [error(ordinal, rejection, rejection.refusal)]
 
     # Requests, one at a time.
 

@@ -33,6 +33,8 @@ from tests.support.poll import eventually
 
 # No refresh but those that tokens cause.
 QUIET = KeySetTimes(refresh_s=3600, fetch_s=10, cooldown_s=0)
+# A gateway without a secret of its own to check tokens with.
+ISSUER_ONLY: dict[str, Any] = {"jwt_secret": None, "resume_secret": "r" * 32}
 
 
 @pytest.fixture
@@ -321,7 +323,7 @@ async def test_clients_come_in_with_the_issuers_tokens(worker: RunningWorker) ->
     signer = Signer("k1", "RS256")
     async with (
         issuing(signer) as issuer,
-        running_gateway(worker.address, jwt_secret=None, jwks_url=issuer.url) as gateway,
+        running_gateway(worker.address, **ISSUER_ONLY, jwks_url=issuer.url) as gateway,
     ):
         await eventually(lambda: gateway.app.is_ready, what="the gateway is ready")
         async with connected(gateway.url) as client:
@@ -337,7 +339,7 @@ async def test_gateway_without_its_issuers_keys_says_so(worker: RunningWorker) -
     async with issuing(Signer("k1")) as issuer:
         issuer.answer = saying(b"", "500 Internal Server Error")
         async with running_gateway(
-            worker.address, jwt_secret=None, jwks_url=issuer.url, jwks_cooldown_ms=0
+            worker.address, **ISSUER_ONLY, jwks_url=issuer.url, jwks_cooldown_ms=0
         ) as gateway:
             await eventually(lambda: issuer.requests > 0)
             async with connected(gateway.url) as client:

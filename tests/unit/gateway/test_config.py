@@ -86,8 +86,26 @@ def test_secret_file_that_is_missing_is_one_friendly_line(
 def test_key_set_stands_in_for_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_JWKS_URL", "https://issuer.example.org/keys")
     monkeypatch.setenv("GATEWAY_JWT_SECRET", "")
+    monkeypatch.setenv("GATEWAY_RESUME_SECRET", SECRET)
 
     assert settings().jwt_secret is None
+
+
+def test_key_set_alone_leaves_nothing_that_could_sign_resume_tokens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GATEWAY_JWKS_URL", "https://issuer.example.org/keys")
+
+    with pytest.raises(ValidationError, match=r"GATEWAY_RESUME_SECRET .* same on all"):
+        settings()
+
+
+def test_short_resume_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_JWT_SECRET", SECRET)
+    monkeypatch.setenv("GATEWAY_RESUME_SECRET", "hunter2")
+
+    with pytest.raises(ValidationError, match="GATEWAY_RESUME_SECRET needs at least 32 bytes"):
+        settings()
 
 
 @pytest.mark.parametrize(

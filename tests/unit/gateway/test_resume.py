@@ -41,6 +41,7 @@ TICKET = Ticket(
         may_create=False,
         may_publish=True,
         may_subscribe=True,
+        may_moderate=False,
         visibility="proctored",
         max_participants=0,
     ),
