@@ -5,7 +5,7 @@ from enum import Enum
 from typing import assert_never
 
 from services.common.errors import Code, Refusal
-from services.common.ids import Epoch, PeerId, SessionId
+from services.common.ids import PeerId, SessionId
 from services.gateway.core import farewell
 from services.gateway.core.admission import Admission, admit
 from services.gateway.core.close_code import CloseCode
@@ -25,7 +25,6 @@ from services.gateway.core.effect import (
     Join,
     Received,
     Refused,
-    Resume,
     Resumed,
     Send,
     SessionEnded,
@@ -34,16 +33,21 @@ from services.gateway.core.effect import (
     VerifyToken,
     WorkerLost,
 )
+from services.gateway.core.entrance import Entrance
 from services.gateway.core.intake import Intake
 from services.gateway.core.limit import Limits, TokenBucket
-from services.gateway.core.message.connection import AuthRequest, AuthResponse, IceServer, Ping
+from services.gateway.core.message.connection import (
+    AuthRefresh,
+    AuthRequest,
+    Ping,
+)
 from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.message.later import NotBuilt
 from services.gateway.core.message.request import AnyRequest, WorkerRequest
 from services.gateway.core.message.room import RoomJoin, RoomLeave
 from services.gateway.core.order import Event, EventOrder, LogBroken, Position
 from services.gateway.core.resume import Recovered
-from services.gateway.core.speech import error, events, not_authenticated, not_built, reply
+from services.gateway.core.speech import error, events, not_built, reply
 
 
 class Phase(Enum):
@@ -80,9 +84,7 @@ class Session:
         self._limits = limits
         self._intake = Intake(limits, now, address_messages)
         self._auth_deadline = now + limits.auth_timeout_s
-        # Authenticated: what was asked, what was answered, and what it allows.
-        self._auth: tuple[AuthRequest, AuthResponse] | None = None
-        self._admission: Admission | None = None
+        self._entrance = Entrance(limits.heartbeat_interval_ms)
         self._join: RoomJoin | None = None
         self._waiting: deque[tuple[int, AnyRequest]] = deque()
         self._outstanding: tuple[int, AnyRequest] | None = None
@@ -191,12 +193,13 @@ class Session:
     def _start(self, ordinal: int, request: AnyRequest) -> list[Effect]:
         if isinstance(request, AuthRequest):
             return self._authenticate(ordinal, request)
-        if self._admission is None:
-            raise not_authenticated()
+        admission = self._entrance.admission
         if isinstance(request, NotBuilt):
             raise not_built()
-        if isinstance(request, RoomJoin):
-            effect: Effect = self._join_effect(ordinal, request, self._admission)
+        if isinstance(request, AuthRefresh):
+            effect: Effect = VerifyToken(ordinal, request.payload.token)
+        elif isinstance(request, RoomJoin):
+            effect = self._join_effect(ordinal, request, admission)
         elif isinstance(request, Ping):
             effect = AnswerPing(ordinal, request)
         elif self.phase is Phase.JOINED:
@@ -207,32 +210,14 @@ class Session:
         return [effect]
 
     def _authenticate(self, ordinal: int, request: AuthRequest) -> list[Effect]:
-        if self._auth is not None:
-            return [self._authenticate_again(ordinal, request)]
-        asked = request.payload
-        if asked.resume_token is None and not asked.token:
-            refusal = Refusal(Code.UNAUTHORIZED, "TOKEN_MISSING", "A token is needed.")
+        if self._entrance.is_passed:
+            return [reply(ordinal, request, self._entrance.repeat(request))]
+        try:
+            check = self._entrance.ask(ordinal, request)
+        except Refusal as refusal:
             return self._not_admitted(ordinal, request, refusal)
         self._outstanding = (ordinal, request)
-        if asked.resume_token is not None:
-            epoch = Epoch(asked.epoch) if asked.epoch is not None else None
-            return [Resume(ordinal, asked.resume_token, epoch, asked.last_seq)]
-        return [VerifyToken(ordinal, asked.token or "")]
-
-    def _authenticate_again(self, ordinal: int, request: AuthRequest) -> Effect:
-        assert self._auth is not None
-        first, response = self._auth
-        if request.correlation_id is None or request.correlation_id != first.correlation_id:
-            raise Refusal(
-                Code.INVALID_MESSAGE,
-                "ALREADY_AUTHENTICATED",
-                "This connection is authenticated already.",
-            )
-        if request.payload != first.payload:
-            raise Refusal(
-                Code.INVALID_MESSAGE, "REQUEST_ID_REUSED", "The correlationId has been used before."
-            )
-        return reply(ordinal, request, response)
+        return [check]
 
     def _join_effect(self, ordinal: int, request: RoomJoin, admission: Admission) -> Join:
         if request.payload.room_id != admission.room_id:
@@ -267,19 +252,28 @@ class Session:
     # Results.
 
     def _token_accepted(self, event: TokenAccepted, now: float) -> list[Effect]:
-        ordinal, request = self._take_outstanding()
-        assert isinstance(request, AuthRequest)
+        assert self._outstanding is not None
         if self.phase is Phase.CLOSED:
-            return []
+            return self._settled_after_close()
+        ordinal, request = self._outstanding
+        if isinstance(request, AuthRefresh):
+            return self._refreshed(event, now)
+        assert isinstance(request, AuthRequest)
+        self._outstanding = None
         try:
             admission = admit(event.claims, request.payload)
         except Refusal as refusal:
             return [*self._not_admitted(ordinal, request, refusal), *self._advance(now)]
         self.phase = Phase.AUTHENTICATED
-        return [
-            self._welcome(ordinal, request, admission, event.ice_servers),
-            *self._advance(now),
-        ]
+        response = self._entrance.let_in(request, self._peer_id, admission, event.ice_servers)
+        return [reply(ordinal, request, response), *self._advance(now)]
+
+    def _refreshed(self, event: TokenAccepted, now: float) -> list[Effect]:
+        try:
+            payload = self._entrance.refresh(event.claims, event.ice_servers)
+        except Refusal as refusal:
+            return self._refused(refusal, now)
+        return self._answered(Answer(payload), now)
 
     def _resumed(self, event: Resumed, now: float) -> list[Effect]:
         ordinal, request = self._take_outstanding()
@@ -292,8 +286,11 @@ class Session:
             return self._settled_after_close()
         self._is_unheard = True
         self.phase = Phase.JOINED
+        response = self._entrance.let_in(
+            request, self._peer_id, ticket.admission, event.ice_servers, event.token
+        )
         return [
-            self._welcome(ordinal, request, ticket.admission, event.ice_servers, event.token),
+            reply(ordinal, request, response),
             *self._catch_up(recovered, event.token, request.payload.last_seq),
             *self._advance(now),
         ]
@@ -311,28 +308,6 @@ class Session:
             if not self._order.reaches(upto):
                 raise LogBroken
         return owed + events(self._order.release())
-
-    def _welcome(
-        self,
-        ordinal: int,
-        request: AuthRequest,
-        admission: Admission,
-        ice_servers: tuple[IceServer, ...],
-        token: str | None = None,
-    ) -> Effect:
-        """Let the client in. `token`: it is back in its session."""
-        self._admission = admission
-        response = AuthResponse(
-            user_id=admission.user_id,
-            peer_id=self._peer_id,
-            role=admission.role.value,
-            resumed=token is not None,
-            resume_token=token,
-            heartbeat_interval_ms=self._limits.heartbeat_interval_ms,
-            ice_servers=list(ice_servers),
-        )
-        self._auth = (request, response)
-        return reply(ordinal, request, response)
 
     def _not_admitted(self, ordinal: int, request: AuthRequest, refusal: Refusal) -> list[Effect]:
         effects: list[Effect] = [error(ordinal, request, refusal)]

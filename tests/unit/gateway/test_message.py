@@ -159,7 +159,6 @@ def test_opaque_object_is_bounded_in_depth_and_size() -> None:
 @pytest.mark.parametrize(
     ("kind", "payload"),
     [
-        ("auth:refresh", {"token": "t"}),
         ("room:lock", None),
         ("room:unlock", None),
         ("transport:restart-ice", None),

@@ -31,6 +31,15 @@ class AuthRequest(Request):
     payload: AuthPayload
 
 
+class AuthRefreshPayload(WireModel):
+    token: TokenText
+
+
+class AuthRefresh(Request):
+    type: Literal["auth:refresh"]
+    payload: AuthRefreshPayload
+
+
 class Ping(Request):
     type: Literal["ping"]
     payload: Opaque = Field(default_factory=dict)
@@ -54,6 +63,13 @@ class AuthResponse(Payload):
     # Absent before the room is joined.
     resume_token: str | None = None
     heartbeat_interval_ms: int
+    ice_servers: list[IceServer] = Field(default_factory=list)
+
+
+class AuthRefreshed(Payload):
+    type: ClassVar[str] = "auth:refreshed"
+    # Of the token, Unix milliseconds: the session outlives it, a new join does not.
+    expires_at: int
     ice_servers: list[IceServer] = Field(default_factory=list)
 
 

@@ -9,7 +9,6 @@ from services.gateway.core.message.field import (
     DisplayName,
     Identifier,
     Opaque,
-    TokenText,
     WireModel,
 )
 from services.gateway.core.message.media import ConsumerName
@@ -17,15 +16,6 @@ from services.gateway.core.message.room import NoPayload
 
 Sdp = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
 Reason = Annotated[str, StringConstraints(max_length=256)]
-
-
-class AuthRefreshPayload(WireModel):
-    token: TokenText
-
-
-class AuthRefresh(Request):
-    type: Literal["auth:refresh"]
-    payload: AuthRefreshPayload
 
 
 class RoomLock(Request):
@@ -140,8 +130,7 @@ class StatsGet(Request):
 
 
 NotBuilt = (
-    AuthRefresh
-    | RoomLock
+    RoomLock
     | TransportRestartIce
     | ConsumerSetPriority
     | Data

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from services.common.errors import Code, Refusal
-from services.gateway.core.message.connection import AuthRequest, Ping
+from services.gateway.core.message.connection import AuthRefresh, AuthRequest, Ping
 from services.gateway.core.message.field import MAX_CORRELATION_ID
 from services.gateway.core.message.later import NotBuilt
 from services.gateway.core.message.media import (
@@ -47,7 +47,7 @@ WorkerRequest = (
     | ConsumerRequestKeyFrame
 )
 
-AnyRequest = AuthRequest | RoomJoin | Ping | WorkerRequest | NotBuilt
+AnyRequest = AuthRequest | AuthRefresh | RoomJoin | Ping | WorkerRequest | NotBuilt
 
 _adapter: TypeAdapter[AnyRequest] = TypeAdapter(
     Annotated[AnyRequest, Field(discriminator="type")],
