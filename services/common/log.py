@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, TextIO, cast
@@ -80,7 +81,10 @@ class bound:
         self._token = _fields.set({**_fields.get(), **self._added})
 
     def __exit__(self, *_: object) -> None:
-        _fields.reset(self._token)
+        # An asynchronous generator that nobody finished is ended in a context of its own, where
+        # nothing of it is bound.
+        with suppress(ValueError):
+            _fields.reset(self._token)
 
 
 def bound_field(name: str) -> object:

@@ -1,8 +1,10 @@
 """Log lines are JSON objects with what was bound."""
 
+import asyncio
 import io
 import json
 import logging
+from collections.abc import AsyncIterator
 
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -54,3 +56,15 @@ def test_exception_is_part_of_its_line() -> None:
         get_logger("rpc").exception("rpc.failed")
     (line,) = lines_of(stream)
     assert "RuntimeError: broken" in str(line["exception"])
+
+
+async def test_fields_of_a_stream_that_nobody_finished_harm_no_other_context() -> None:
+    async def stream() -> AsyncIterator[int]:
+        with bound(correlation_id="c1"):
+            yield 1
+
+    abandoned = stream()
+    assert await asyncio.create_task(anext(abandoned)) == 1
+
+    # As the event loop ends what was collected: in a task of its own.
+    await asyncio.create_task(abandoned.aclose())
