@@ -42,7 +42,7 @@ bench-call: ## Measure a call in Chromium; parts of it: make bench-call ONLY="la
 bench-engine: ## Measure the engine: CPU time per packet that leaves, beside the least possible
 	@scripts/setup.sh check && $(PYTHON) -m scripts.bench_engine
 
-bench-signaling: ## Measure the gateway: pings a second, memory of idle clients, a flooding neighbour
+bench-signaling: ## Measure the gateway: pings and joins a second, idle clients, a flood, coming back
 	@scripts/setup.sh test && $(PYTHON) -m tests.bench.signaling
 
 ##@ Change it

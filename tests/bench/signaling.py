@@ -1,6 +1,6 @@
 """Measure the gateway's signaling on this machine and print a table. Nothing is asserted.
 
-    python -m tests.bench.signaling [--seconds 5] [--rounds 5] [--idle 5000]
+    python -m tests.bench.signaling [--seconds 5] [--rounds 5] [--idle 5000] [--resumed 1000]
 
 One gateway, all its threads on the first core; load and worker on the others. On a machine that
 does other work too, the figure per second of processor time is the one to look at.
@@ -16,14 +16,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlsplit
 
 from tests.bench import report
 from tests.bench.report import Goal, Table, all_at_least, all_at_most
-from tests.support.cluster import ROOT, Cluster, Service, running_cluster
+from tests.support.cluster import (
+    ROOT,
+    Cluster,
+    Service,
+    gateway_again,
+    one_more_gateway,
+    running_cluster,
+)
 
+NAMES = ("pings", "idle", "flood", "joins", "resume")
+SESSIONS = "tests.bench.session_load"
 GATEWAY_CORE = 0
 CONNECTIONS = 500
 NEIGHBOURS = 100
@@ -53,8 +63,10 @@ class Load:
         self.token.write_text(cluster.token("bench", "candidate", "Ada"))
         self._cores = (os.sched_getaffinity(0) - {GATEWAY_CORE}) or {GATEWAY_CORE}
 
-    def start(self, what: str, *words: object, nice: int = 0) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.bench.load", what, self._port, *map(str, words)]
+    def start(
+        self, what: str, *words: object, nice: int = 0, module: str = "tests.bench.load"
+    ) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", module, what, self._port, *map(str, words)]
         process = subprocess.Popen(
             ["nice", "-n", str(nice), *command],
             cwd=ROOT,
@@ -163,10 +175,72 @@ def measure_flood(table: Table, seconds: float, rounds: int) -> None:
             cuts.append(cut)
 
 
+def measure_joins(table: Table, seconds: float, rounds: int) -> None:
+    what = "joins: auth, room, two transports, connect"
+    per_s = table.row(what, "/s", all_at_least(100))
+    late = table.row(f"{what}: p99 at half that rate", "ms", all_at_most(250))
+    costs = {
+        "gateway": table.row(f"{what}: gateway's processor time each", "ms"),
+        "worker": table.row(f"{what}: worker's processor time each", "ms"),
+    }
+    with pinned_cluster(UNLIMITED) as (cluster, load):
+        load.token.write_text(cluster.token("*", "candidate", "Ada"))
+        for _ in range(rounds):
+            used = cpu_s(cluster.gateway), cpu_s(cluster.worker)
+            times = result(load.start("join", load.token, seconds, 0, module=SESSIONS))
+            assert isinstance(times, list)
+            per_s.append(len(times) / seconds)
+            # With what it takes to leave again.
+            for row, service, before in zip(
+                costs.values(), (cluster.gateway, cluster.worker), used, strict=True
+            ):
+                row.append((cpu_s(service) - before) / len(times) * 1000)
+            rate = round(per_s[-1] / 2, 1)
+            times = result(load.start("join", load.token, seconds, rate, module=SESSIONS))
+            assert isinstance(times, list)
+            late.append(_p99_of(times))
+
+
+def measure_resume(table: Table, count: int, rounds: int) -> None:
+    what = f"{count} sessions after a gateway was killed"
+    back = table.row(f"{what}: from the first socket until all are back", "s", all_at_most(5))
+    events = table.row(f"{what}: events told to them", "")
+    wrong = table.row(f"{what}: events lost or told twice", "", all_at_most(0))
+    with (
+        pinned_cluster(UNLIMITED) as (cluster, load),
+        one_more_gateway(cluster, "proctors") as other,
+        ExitStack() as stack,
+    ):
+        tokens = (cluster.token("*", role, role) for role in ("candidate", "proctor"))
+        load.token.write_text("\n".join(tokens))
+        port = urlsplit(other).port
+        gateway = cluster.gateway
+        for number in range(rounds):
+            running = load.start("resume", load.token, count, port, module=SESSIONS)
+            wait_started(running)
+            assert running.stdin is not None
+            running.stdin.write("now\n")
+            running.stdin.flush()
+            gateway.kill()
+            gateway = stack.enter_context(
+                gateway_again(cluster, f"gateway-{number}", cluster.gateway_port)
+            )
+            pin(gateway, GATEWAY_CORE)
+            outcome = result(running)
+            assert isinstance(outcome, dict)
+            back.append(outcome["back_s"])
+            events.append(outcome["events"])
+            wrong.append(outcome["lost"] + outcome["doubled"])
+
+
 def _p99(neighbours: subprocess.Popen[str]) -> float:
     wait_started(neighbours)
     times = result(neighbours)
     assert isinstance(times, list)
+    return _p99_of(times)
+
+
+def _p99_of(times: list[float]) -> float:
     return float(statistics.quantiles(times, n=100)[98])
 
 
@@ -174,8 +248,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the gateway's signaling.")
     parser.add_argument("--seconds", type=float, default=5, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each kind")
-    parser.add_argument("--only", choices=("pings", "idle", "flood"), help="what to measure")
+    parser.add_argument("--only", choices=NAMES, help="what to measure")
     parser.add_argument("--idle", type=int, default=5_000, help="idle connections")
+    parser.add_argument("--resumed", type=int, default=1_000, help="sessions that come back")
     arguments = parser.parse_args()
     # Each connection is a file here and in the gateway, which inherits the limit.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -185,6 +260,8 @@ def main() -> int:
         "pings": lambda: measure_pings(table, arguments.seconds, arguments.rounds),
         "idle": lambda: measure_idle(table, arguments.idle),
         "flood": lambda: measure_flood(table, arguments.seconds, arguments.rounds),
+        "joins": lambda: measure_joins(table, arguments.seconds, arguments.rounds),
+        "resume": lambda: measure_resume(table, arguments.resumed, min(3, arguments.rounds)),
     }
     for name in [arguments.only] if arguments.only else measures:
         try:

@@ -185,17 +185,24 @@ def another_gateway(cluster: Cluster) -> Iterator[Service]:
 
 
 @contextmanager
-def one_more_gateway(cluster: Cluster, name: str, port: int | None = None) -> Iterator[str]:
-    """Another gateway of the cluster, by default on a port of its own. Gives the URL of its socket.
+def one_more_gateway(cluster: Cluster, name: str) -> Iterator[str]:
+    """Another gateway of the cluster, on a port of its own. Gives the URL of its socket.
 
     Leaving checks it as `running_cluster` does.
     """
-    port = port or free_port(socket.SOCK_STREAM)
+    port = free_port(socket.SOCK_STREAM)
+    with gateway_again(cluster, name, port):
+        yield f"ws://127.0.0.1:{port}/ws"
+
+
+@contextmanager
+def gateway_again(cluster: Cluster, name: str, port: int) -> Iterator[Service]:
+    """A gateway on this port, which must be free. Checked in the end, unless it was killed."""
     environment = cluster.environment | {"GATEWAY_PORT": str(port)}
     gateway = _started(name, "services.gateway", cluster.folder, environment)
     try:
         _wait(gateway, lambda: probe.gateway_is_ready(f"http://127.0.0.1:{port}/readyz"))
-        yield f"ws://127.0.0.1:{port}/ws"
+        yield gateway
     finally:
         _end(gateway)
 

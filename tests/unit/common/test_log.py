@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -59,12 +59,19 @@ def test_exception_is_part_of_its_line() -> None:
 
 
 async def test_fields_of_a_stream_that_nobody_finished_harm_no_other_context() -> None:
-    async def stream() -> AsyncIterator[int]:
+    async def stream() -> AsyncGenerator[int, None]:
         with bound(correlation_id="c1"):
             yield 1
 
     abandoned = stream()
-    assert await asyncio.create_task(anext(abandoned)) == 1
+
+    async def begin() -> int:
+        return await anext(abandoned)
+
+    assert await asyncio.create_task(begin()) == 1
 
     # As the event loop ends what was collected: in a task of its own.
-    await asyncio.create_task(abandoned.aclose())
+    async def end() -> None:
+        await abandoned.aclose()
+
+    await asyncio.create_task(end())
