@@ -29,6 +29,9 @@ from services.gateway.edge.token import TokenVerifier
 # Frames that wait for a connection that is busy; beyond, TCP holds the client back.
 MAX_QUEUED_FRAMES = 16
 CLOSE_TIMEOUT_S = 5.0
+# Connections that the kernel keeps until they are accepted. All clients of a gateway that was
+# restarted come at once; those for whom there is no place try again after 1, 3, 7 seconds.
+BACKLOG = 4096
 # Ping frames of one client, which no browser sends. The library answers each at once, even where
 # the client reads nothing.
 PING_FRAMES_PER_S = 10.0
@@ -174,6 +177,7 @@ class EdgeServer:
             self._serve,
             host,
             port,
+            backlog=BACKLOG,
             ssl=tls,
             create_connection=cast(type[ServerConnection], partial(SignalingSocket, self._door)),
             process_request=self._http.answer,
