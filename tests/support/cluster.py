@@ -176,12 +176,8 @@ def running_cluster(folder: Path, *, host: str = LOOPBACK, **settings: str) -> I
 @contextmanager
 def another_gateway(cluster: Cluster) -> Iterator[Service]:
     """A gateway on the port of one that has been killed."""
-    gateway = _started("gateway-2", "services.gateway", cluster.folder, cluster.environment)
-    try:
-        _wait(gateway, lambda: probe.gateway_is_ready(f"{cluster.origin}/readyz"))
+    with gateway_again(cluster, "gateway-2", cluster.gateway_port) as gateway:
         yield gateway
-    finally:
-        _end(gateway)
 
 
 @contextmanager
@@ -192,7 +188,7 @@ def one_more_gateway(cluster: Cluster, name: str) -> Iterator[str]:
     """
     port = free_port(socket.SOCK_STREAM)
     with gateway_again(cluster, name, port):
-        yield f"ws://127.0.0.1:{port}/ws"
+        yield f"ws://{cluster.host}:{port}/ws"
 
 
 @contextmanager
@@ -201,7 +197,7 @@ def gateway_again(cluster: Cluster, name: str, port: int) -> Iterator[Service]:
     environment = cluster.environment | {"GATEWAY_PORT": str(port)}
     gateway = _started(name, "services.gateway", cluster.folder, environment)
     try:
-        _wait(gateway, lambda: probe.gateway_is_ready(f"http://127.0.0.1:{port}/readyz"))
+        _wait(gateway, lambda: probe.gateway_is_ready(f"http://{cluster.host}:{port}/readyz"))
         yield gateway
     finally:
         _end(gateway)
