@@ -107,13 +107,16 @@ def test_secret_reaches_the_gateway_as_a_file_only() -> None:
     assert not [m for m in render_chart.manifests(NODE_PORT) if m["kind"] == "Secret"]
 
 
-def test_issuers_keys_stand_in_for_the_secret() -> None:
-    assert "GATEWAY_JWT_SECRET_FILE" not in environment(gateway(JWKS))
-    assert not [volume for volume in pod(gateway(JWKS))["volumes"] if volume["name"] == "secret"]
+def test_issuers_keys_stand_in_for_the_secret_and_resume_tokens_have_their_own() -> None:
+    given = environment(gateway(JWKS))
+    assert "GATEWAY_JWT_SECRET_FILE" not in given
+    assert given["GATEWAY_RESUME_SECRET_FILE"] == "/run/secrets/invigil/resume-secret"
+    volume = next(v for v in pod(gateway(JWKS))["volumes"] if v["name"] == "secret")
+    assert [item["key"] for item in volume["secret"]["items"]] == ["resume-secret"]
     with pytest.raises(helm_python.HelmError, match="no token would ever be good"):
         render_chart.render(with_value(JWKS, "gateway.auth.jwksUrl", ""))
-    with pytest.raises(helm_python.HelmError, match="create secret"):
-        render_chart.render(with_value(JWKS, "gateway.ice.turnUrls", ["turn:a"]))
+    with pytest.raises(helm_python.HelmError, match="literal=resume-secret"):
+        render_chart.render(with_value(JWKS, "gateway.existingSecret", ""))
 
 
 @pytest.mark.parametrize("values", [NODE_PORT, JWKS, HOST_NETWORK], ids=["node", "jwks", "host"])

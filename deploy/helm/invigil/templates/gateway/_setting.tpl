@@ -3,6 +3,9 @@
 {{- if .auth.sharedSecret }}
 - name: GATEWAY_JWT_SECRET_FILE
   value: /run/secrets/invigil/jwt-secret
+{{- else }}
+- name: GATEWAY_RESUME_SECRET_FILE
+  value: /run/secrets/invigil/resume-secret
 {{- end }}
 {{- with .auth.jwksUrl }}
 - name: GATEWAY_JWKS_URL
