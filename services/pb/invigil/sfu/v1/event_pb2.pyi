@@ -42,7 +42,7 @@ Global___ParticipantJoined: _TypeAlias = ParticipantJoined  # noqa: Y015
 
 @_typing.final
 class ParticipantUpdated(_message.Message):
-    """A peer's name, data or connection changed. The whole participant is repeated."""
+    """A peer's name, data, hand, mute or connection changed. The whole participant is repeated."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -74,7 +74,7 @@ class ParticipantLeft(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     peer_id: _builtins.str
     reason: _builtins.str
-    """UPPER_SNAKE: LEFT, TIMED_OUT, MEDIA_FAILED."""
+    """UPPER_SNAKE: LEFT, TIMED_OUT, MEDIA_FAILED, KICKED; for one that waited also REJECTED."""
     def __init__(
         self,
         *,
@@ -100,11 +100,14 @@ class ProducerNew(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     APP_DATA_JSON_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
     peer_id: _builtins.str
     kind: _rtp_pb2.MediaKind.ValueType
     paused: _builtins.bool
     app_data_json: _builtins.str
+    muted: _builtins.bool
+    """As in Producer."""
     def __init__(
         self,
         *,
@@ -113,10 +116,11 @@ class ProducerNew(_message.Message):
         kind: _rtp_pb2.MediaKind.ValueType = ...,
         paused: _builtins.bool = ...,
         app_data_json: _builtins.str = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "kind", b"kind", "paused", b"paused", "peer_id", b"peer_id", "producer_id", b"producer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "kind", b"kind", "muted", b"muted", "paused", b"paused", "peer_id", b"peer_id", "producer_id", b"producer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -124,20 +128,26 @@ Global___ProducerNew: _TypeAlias = ProducerNew  # noqa: Y015
 
 @_typing.final
 class ProducerPaused(_message.Message):
-    """A producer that this session may see was paused by its owner."""
+    """A producer that this session may see is paused from now on, or was and `muted` has changed. Its owner
+    is told too where a moderator did it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
+    muted: _builtins.bool
+    """As in Producer."""
     def __init__(
         self,
         *,
         producer_id: _builtins.str = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["producer_id", b"producer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted", b"muted", "producer_id", b"producer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -304,6 +314,112 @@ class ConsumerLayers(_message.Message):
 Global___ConsumerLayers: _TypeAlias = ConsumerLayers  # noqa: Y015
 
 @_typing.final
+class ParticipantWaiting(_message.Message):
+    """Someone waits to be let in. For moderators that may see such a peer. ParticipantJoined or
+    ParticipantLeft says how it ended.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def peer(self) -> _room_pb2.WaitingPeer: ...
+    def __init__(
+        self,
+        *,
+        peer: _room_pb2.WaitingPeer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["peer", b"peer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["peer", b"peer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParticipantWaiting: _TypeAlias = ParticipantWaiting  # noqa: Y015
+
+@_typing.final
+class MessageReceived(_message.Message):
+    """A text message for this session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_PEER_ID_FIELD_NUMBER: _builtins.int
+    TO_PEER_ID_FIELD_NUMBER: _builtins.int
+    BODY_JSON_FIELD_NUMBER: _builtins.int
+    from_peer_id: _builtins.str
+    to_peer_id: _builtins.str
+    """Set where it is for this peer alone."""
+    body_json: _builtins.str
+    """Any JSON value."""
+    def __init__(
+        self,
+        *,
+        from_peer_id: _builtins.str = ...,
+        to_peer_id: _builtins.str = ...,
+        body_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_json", b"body_json", "from_peer_id", b"from_peer_id", "to_peer_id", b"to_peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageReceived: _TypeAlias = MessageReceived  # noqa: Y015
+
+@_typing.final
+class RoomLocked(_message.Message):
+    """Nobody comes in any more but moderators and those who were in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoomLocked: _TypeAlias = RoomLocked  # noqa: Y015
+
+@_typing.final
+class RoomUnlocked(_message.Message):
+    """The opposite of RoomLocked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoomUnlocked: _TypeAlias = RoomUnlocked  # noqa: Y015
+
+@_typing.final
+class SessionAdmitted(_message.Message):
+    """This session waited and has its seat: the gateway asks for it with JoinRoom, as one asks again.
+    Latest-only.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionAdmitted: _TypeAlias = SessionAdmitted  # noqa: Y015
+
+@_typing.final
 class SessionEvent(_message.Message):
     """One event for one session.
 
@@ -331,6 +447,11 @@ class SessionEvent(_message.Message):
     CONSUMER_CLOSED_FIELD_NUMBER: _builtins.int
     TRANSPORT_CLOSED_FIELD_NUMBER: _builtins.int
     CONSUMER_LAYERS_FIELD_NUMBER: _builtins.int
+    PARTICIPANT_WAITING_FIELD_NUMBER: _builtins.int
+    MESSAGE_RECEIVED_FIELD_NUMBER: _builtins.int
+    ROOM_LOCKED_FIELD_NUMBER: _builtins.int
+    ROOM_UNLOCKED_FIELD_NUMBER: _builtins.int
+    SESSION_ADMITTED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     epoch: _builtins.str
     """Names one life of the room on one worker; seq starts again at 1 in a new one."""
@@ -365,6 +486,16 @@ class SessionEvent(_message.Message):
     def transport_closed(self) -> Global___TransportClosed: ...
     @_builtins.property
     def consumer_layers(self) -> Global___ConsumerLayers: ...
+    @_builtins.property
+    def participant_waiting(self) -> Global___ParticipantWaiting: ...
+    @_builtins.property
+    def message_received(self) -> Global___MessageReceived: ...
+    @_builtins.property
+    def room_locked(self) -> Global___RoomLocked: ...
+    @_builtins.property
+    def room_unlocked(self) -> Global___RoomUnlocked: ...
+    @_builtins.property
+    def session_admitted(self) -> Global___SessionAdmitted: ...
     def __init__(
         self,
         *,
@@ -385,12 +516,17 @@ class SessionEvent(_message.Message):
         consumer_closed: Global___ConsumerClosed | None = ...,
         transport_closed: Global___TransportClosed | None = ...,
         consumer_layers: Global___ConsumerLayers | None = ...,
+        participant_waiting: Global___ParticipantWaiting | None = ...,
+        message_received: Global___MessageReceived | None = ...,
+        room_locked: Global___RoomLocked | None = ...,
+        room_unlocked: Global___RoomUnlocked | None = ...,
+        session_admitted: Global___SessionAdmitted | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "session_admitted", b"session_admitted", "transport_closed", b"transport_closed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "seq", b"seq", "session_admitted", b"session_admitted", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "participant_waiting", "message_received", "room_locked", "room_unlocked", "session_admitted"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -245,6 +245,7 @@ class WatchResponse(_message.Message):
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    ROOM_SETTINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def started(self) -> Global___WatchStarted: ...
     @_builtins.property
@@ -253,6 +254,10 @@ class WatchResponse(_message.Message):
     def event(self) -> _event_pb2.SessionEvent: ...
     @_builtins.property
     def ended(self) -> Global___SessionEnded: ...
+    @_builtins.property
+    def room_settings(self) -> _room_pb2.RoomSettings:
+        """On every change, and before the first event of a session in a room that is new to this watch."""
+
     def __init__(
         self,
         *,
@@ -260,12 +265,13 @@ class WatchResponse(_message.Message):
         heartbeat: Global___Heartbeat | None = ...,
         event: _event_pb2.SessionEvent | None = ...,
         ended: Global___SessionEnded | None = ...,
+        room_settings: _room_pb2.RoomSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "started", b"started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "room_settings", b"room_settings", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "room_settings", b"room_settings", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["started", "heartbeat", "event", "ended"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["started", "heartbeat", "event", "ended", "room_settings"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -334,21 +340,27 @@ class SessionEnded(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     reason: _builtins.str
-    """UPPER_SNAKE: LEFT, TIMED_OUT, REPLACED, WORKER_FAULT."""
+    """UPPER_SNAKE: LEFT, TIMED_OUT, REPLACED, WORKER_FAULT, KICKED; of one that waited: REJECTED,
+    WAITED_TOO_LONG.
+    """
     connection_id: _builtins.str
     """As in SessionEvent."""
+    message: _builtins.str
+    """What the moderator gave as a reason, for the one it concerns. May be empty."""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
         reason: _builtins.str = ...,
         connection_id: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "message", b"message", "reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -375,6 +387,8 @@ class JoinRoomRequest(_message.Message):
     MAY_SUBSCRIBE_FIELD_NUMBER: _builtins.int
     CONNECTION_ID_FIELD_NUMBER: _builtins.int
     RESUME_COUNTER_FIELD_NUMBER: _builtins.int
+    MAY_MODERATE_FIELD_NUMBER: _builtins.int
+    ROOM_SETTINGS_FIELD_NUMBER: _builtins.int
     watch_id: _builtins.str
     room_id: _builtins.str
     session_id: _builtins.str
@@ -397,11 +411,17 @@ class JoinRoomRequest(_message.Message):
     takes a seat with the next counter, as AttachSession says; if it sits here already, because another
     connection was faster or the reply was lost, it is attached to that seat.
     """
+    may_moderate: _builtins.bool
+    """Grant of the token."""
     @_builtins.property
     def rtp_capabilities(self) -> _rtp_pb2.RtpCapabilities: ...
     @_builtins.property
     def room_config(self) -> _room_pb2.RoomConfig:
         """For a room that this call creates."""
+
+    @_builtins.property
+    def room_settings(self) -> _room_pb2.RoomSettings:
+        """The newest that the gateway has of this room. It counts for more than room_config."""
 
     def __init__(
         self,
@@ -423,10 +443,12 @@ class JoinRoomRequest(_message.Message):
         may_subscribe: _builtins.bool = ...,
         connection_id: _builtins.str = ...,
         resume_counter: _builtins.int | None = ...,
+        may_moderate: _builtins.bool = ...,
+        room_settings: _room_pb2.RoomSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter", "_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "resume_counter", b"resume_counter", "room_config", b"room_config", "rtp_capabilities", b"rtp_capabilities"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter", "_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "resume_counter", b"resume_counter", "room_config", b"room_config", "room_settings", b"room_settings", "rtp_capabilities", b"rtp_capabilities"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter", "_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "app_data_json", b"app_data_json", "connection_id", b"connection_id", "create", b"create", "display_name", b"display_name", "generation", b"generation", "may_publish", b"may_publish", "may_subscribe", b"may_subscribe", "peer_id", b"peer_id", "request_id", b"request_id", "resume_counter", b"resume_counter", "role", b"role", "room_config", b"room_config", "room_id", b"room_id", "rtp_capabilities", b"rtp_capabilities", "session_id", b"session_id", "user_id", b"user_id", "watch_id", b"watch_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter", "_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "app_data_json", b"app_data_json", "connection_id", b"connection_id", "create", b"create", "display_name", b"display_name", "generation", b"generation", "may_moderate", b"may_moderate", "may_publish", b"may_publish", "may_subscribe", b"may_subscribe", "peer_id", b"peer_id", "request_id", b"request_id", "resume_counter", b"resume_counter", "role", b"role", "room_config", b"room_config", "room_id", b"room_id", "room_settings", b"room_settings", "rtp_capabilities", b"rtp_capabilities", "session_id", b"session_id", "user_id", b"user_id", "watch_id", b"watch_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__resume_counter: _TypeAlias = _typing.Literal["resume_counter"]  # noqa: Y015
     _WhichOneofArgType__resume_counter: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter"]  # noqa: Y015
@@ -456,10 +478,17 @@ class JoinRoomResponse(_message.Message):
     OWN_PRODUCERS_FIELD_NUMBER: _builtins.int
     OWN_CONSUMERS_FIELD_NUMBER: _builtins.int
     COUNTER_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    WAITING_PEERS_FIELD_NUMBER: _builtins.int
     session_key: _builtins.bytes
     worker_id: _builtins.str
     counter: _builtins.int
     """Goes into the client's next resume token."""
+    waiting: _builtins.bool
+    """The session has no seat yet: it waits for a moderator. Besides this only position, key and worker are
+    there. SessionAdmitted or SessionEnded follows; until then the key is good for LeaveRoom and
+    DetachSession, which both end the waiting.
+    """
     @_builtins.property
     def position(self) -> Global___LogPosition: ...
     @_builtins.property
@@ -474,6 +503,10 @@ class JoinRoomResponse(_message.Message):
     def own_producers(self) -> _containers.RepeatedCompositeFieldContainer[_room_pb2.Producer]: ...
     @_builtins.property
     def own_consumers(self) -> _containers.RepeatedCompositeFieldContainer[_room_pb2.OwnConsumer]: ...
+    @_builtins.property
+    def waiting_peers(self) -> _containers.RepeatedCompositeFieldContainer[_room_pb2.WaitingPeer]:
+        """For moderators: who waits."""
+
     def __init__(
         self,
         *,
@@ -486,10 +519,12 @@ class JoinRoomResponse(_message.Message):
         own_producers: _abc.Iterable[_room_pb2.Producer] | None = ...,
         own_consumers: _abc.Iterable[_room_pb2.OwnConsumer] | None = ...,
         counter: _builtins.int = ...,
+        waiting: _builtins.bool = ...,
+        waiting_peers: _abc.Iterable[_room_pb2.WaitingPeer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "room", b"room"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "own_consumers", b"own_consumers", "own_producers", b"own_producers", "own_transports", b"own_transports", "participants", b"participants", "position", b"position", "room", b"room", "session_key", b"session_key", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "own_consumers", b"own_consumers", "own_producers", b"own_producers", "own_transports", b"own_transports", "participants", b"participants", "position", b"position", "room", b"room", "session_key", b"session_key", "waiting", b"waiting", "waiting_peers", b"waiting_peers", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1021,6 +1056,7 @@ class ProduceRequest(_message.Message):
     APP_DATA_JSON_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    AUDIENCE_PEER_IDS_FIELD_NUMBER: _builtins.int
     transport_id: _builtins.str
     """Empty where the session has just one send transport."""
     kind: _rtp_pb2.MediaKind.ValueType
@@ -1034,6 +1070,12 @@ class ProduceRequest(_message.Message):
     def rtp_parameters(self) -> _rtp_pb2.RtpParameters:
         """Absent: the router's first codec of that kind with its payload types, SSRC from the first packet."""
 
+    @_builtins.property
+    def audience_peer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Proctors only. The producer exists for these peers and nobody else. Empty: for all who may see the
+        publisher. Each must be in the room, and visible to the publisher, now; it may go and come back.
+        """
+
     def __init__(
         self,
         *,
@@ -1044,10 +1086,11 @@ class ProduceRequest(_message.Message):
         app_data_json: _builtins.str = ...,
         paused: _builtins.bool = ...,
         producer_id: _builtins.str = ...,
+        audience_peer_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_rtp_parameters", b"_rtp_parameters", "call", b"call", "rtp_parameters", b"rtp_parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rtp_parameters", b"_rtp_parameters", "app_data_json", b"app_data_json", "call", b"call", "kind", b"kind", "paused", b"paused", "producer_id", b"producer_id", "rtp_parameters", b"rtp_parameters", "transport_id", b"transport_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rtp_parameters", b"_rtp_parameters", "app_data_json", b"app_data_json", "audience_peer_ids", b"audience_peer_ids", "call", b"call", "kind", b"kind", "paused", b"paused", "producer_id", b"producer_id", "rtp_parameters", b"rtp_parameters", "transport_id", b"transport_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__rtp_parameters: _TypeAlias = _typing.Literal["rtp_parameters"]  # noqa: Y015
     _WhichOneofArgType__rtp_parameters: _TypeAlias = _typing.Literal["_rtp_parameters", b"_rtp_parameters"]  # noqa: Y015
@@ -1061,7 +1104,10 @@ class ProduceResponse(_message.Message):
 
     POSITION_FIELD_NUMBER: _builtins.int
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
+    muted: _builtins.bool
+    """It is paused, because a moderator muted the user."""
     @_builtins.property
     def position(self) -> Global___LogPosition: ...
     def __init__(
@@ -1069,10 +1115,11 @@ class ProduceResponse(_message.Message):
         *,
         position: Global___LogPosition | None = ...,
         producer_id: _builtins.str = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "producer_id", b"producer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted", b"muted", "position", b"position", "producer_id", b"producer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1637,3 +1684,414 @@ class RequestConsumerKeyFrameResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RequestConsumerKeyFrameResponse: _TypeAlias = RequestConsumerKeyFrameResponse  # noqa: Y015
+
+@_typing.final
+class UpdatePeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    APP_DATA_JSON_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    HAND_RAISED_FIELD_NUMBER: _builtins.int
+    app_data_json: _builtins.str
+    display_name: _builtins.str
+    hand_raised: _builtins.bool
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        app_data_json: _builtins.str | None = ...,
+        display_name: _builtins.str | None = ...,
+        hand_raised: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_data_json", b"_app_data_json", "_display_name", b"_display_name", "_hand_raised", b"_hand_raised", "app_data_json", b"app_data_json", "call", b"call", "display_name", b"display_name", "hand_raised", b"hand_raised"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_data_json", b"_app_data_json", "_display_name", b"_display_name", "_hand_raised", b"_hand_raised", "app_data_json", b"app_data_json", "call", b"call", "display_name", b"display_name", "hand_raised", b"hand_raised"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__app_data_json: _TypeAlias = _typing.Literal["app_data_json"]  # noqa: Y015
+    _WhichOneofArgType__app_data_json: _TypeAlias = _typing.Literal["_app_data_json", b"_app_data_json"]  # noqa: Y015
+    _WhichOneofReturnType__display_name: _TypeAlias = _typing.Literal["display_name"]  # noqa: Y015
+    _WhichOneofArgType__display_name: _TypeAlias = _typing.Literal["_display_name", b"_display_name"]  # noqa: Y015
+    _WhichOneofReturnType__hand_raised: _TypeAlias = _typing.Literal["hand_raised"]  # noqa: Y015
+    _WhichOneofArgType__hand_raised: _TypeAlias = _typing.Literal["_hand_raised", b"_hand_raised"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__app_data_json) -> _WhichOneofReturnType__app_data_json | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__display_name) -> _WhichOneofReturnType__display_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hand_raised) -> _WhichOneofReturnType__hand_raised | None: ...
+
+Global___UpdatePeerRequest: _TypeAlias = UpdatePeerRequest  # noqa: Y015
+
+@_typing.final
+class UpdatePeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdatePeerResponse: _TypeAlias = UpdatePeerResponse  # noqa: Y015
+
+@_typing.final
+class SendMessageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    TO_PEER_ID_FIELD_NUMBER: _builtins.int
+    BODY_JSON_FIELD_NUMBER: _builtins.int
+    to_peer_id: _builtins.str
+    """Empty: everyone whom the role may address."""
+    body_json: _builtins.str
+    """Any JSON value, 4 KiB at most."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        to_peer_id: _builtins.str = ...,
+        body_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_json", b"body_json", "call", b"call", "to_peer_id", b"to_peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendMessageRequest: _TypeAlias = SendMessageRequest  # noqa: Y015
+
+@_typing.final
+class SendMessageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendMessageResponse: _TypeAlias = SendMessageResponse  # noqa: Y015
+
+@_typing.final
+class LockRoomRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LockRoomRequest: _TypeAlias = LockRoomRequest  # noqa: Y015
+
+@_typing.final
+class LockRoomResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LockRoomResponse: _TypeAlias = LockRoomResponse  # noqa: Y015
+
+@_typing.final
+class UnlockRoomRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockRoomRequest: _TypeAlias = UnlockRoomRequest  # noqa: Y015
+
+@_typing.final
+class UnlockRoomResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockRoomResponse: _TypeAlias = UnlockRoomResponse  # noqa: Y015
+
+@_typing.final
+class AdmitPeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmitPeerRequest: _TypeAlias = AdmitPeerRequest  # noqa: Y015
+
+@_typing.final
+class AdmitPeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmitPeerResponse: _TypeAlias = AdmitPeerResponse  # noqa: Y015
+
+@_typing.final
+class RejectPeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    reason: _builtins.str
+    """For the peer, 256 characters at most. May be empty."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectPeerRequest: _TypeAlias = RejectPeerRequest  # noqa: Y015
+
+@_typing.final
+class RejectPeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectPeerResponse: _TypeAlias = RejectPeerResponse  # noqa: Y015
+
+@_typing.final
+class KickPeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    reason: _builtins.str
+    """For the peer, 256 characters at most. May be empty."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KickPeerRequest: _TypeAlias = KickPeerRequest  # noqa: Y015
+
+@_typing.final
+class KickPeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KickPeerResponse: _TypeAlias = KickPeerResponse  # noqa: Y015
+
+@_typing.final
+class MutePeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MutePeerRequest: _TypeAlias = MutePeerRequest  # noqa: Y015
+
+@_typing.final
+class MutePeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MutePeerResponse: _TypeAlias = MutePeerResponse  # noqa: Y015
+
+@_typing.final
+class UnmutePeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmutePeerRequest: _TypeAlias = UnmutePeerRequest  # noqa: Y015
+
+@_typing.final
+class UnmutePeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmutePeerResponse: _TypeAlias = UnmutePeerResponse  # noqa: Y015

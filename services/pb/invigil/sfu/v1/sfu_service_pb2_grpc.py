@@ -140,6 +140,51 @@ class SfuServiceStub:
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.FromString,
                 _registered_method=True)
+        self.UpdatePeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/UpdatePeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerResponse.FromString,
+                _registered_method=True)
+        self.SendMessage = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/SendMessage',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageResponse.FromString,
+                _registered_method=True)
+        self.LockRoom = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/LockRoom',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomResponse.FromString,
+                _registered_method=True)
+        self.UnlockRoom = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/UnlockRoom',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomResponse.FromString,
+                _registered_method=True)
+        self.AdmitPeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/AdmitPeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerResponse.FromString,
+                _registered_method=True)
+        self.RejectPeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/RejectPeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerResponse.FromString,
+                _registered_method=True)
+        self.KickPeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/KickPeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerResponse.FromString,
+                _registered_method=True)
+        self.MutePeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/MutePeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerResponse.FromString,
+                _registered_method=True)
+        self.UnmutePeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/UnmutePeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerResponse.FromString,
+                _registered_method=True)
 
 
 class SfuServiceServicer:
@@ -308,6 +353,72 @@ class SfuServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdatePeer(self, request, context):
+        """Changes what others see of the caller. What is absent stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendMessage(self, request, context):
+        """A text message: of a candidate to the proctors or to one of them, of a proctor to everyone or to one.
+        Observers have no voice: MAY_NOT_SEND. It is kept in the logs of those who get it, nowhere else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LockRoom(self, request, context):
+        """Below: for moderators only, everyone else gets NOT_A_MODERATOR. A peer that the caller may not see is
+        PEER_NOT_FOUND, another moderator PEER_IS_MODERATOR. Repeats of a decision that holds do nothing.
+        PauseProducer and ResumeProducer of another's producer are a moderator's too.
+
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnlockRoom(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdmitPeer(self, request, context):
+        """Seats one who waits, locked or not; its user needs not wait again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RejectPeer(self, request, context):
+        """Sends one who waits away (SessionEnded, REJECTED). It may try again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KickPeer(self, request, context):
+        """Ends every session of the peer's user (SessionEnded, KICKED) and bans the user for the room's life.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MutePeer(self, request, context):
+        """Pauses all audio of the peer's user, on every device, and what it publishes later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnmutePeer(self, request, context):
+        """Ends that. What the user had paused itself stays paused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SfuServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -415,6 +526,51 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     servicer.RequestConsumerKeyFrame,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.SerializeToString,
+            ),
+            'UpdatePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerResponse.SerializeToString,
+            ),
+            'SendMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendMessage,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageResponse.SerializeToString,
+            ),
+            'LockRoom': grpc.unary_unary_rpc_method_handler(
+                    servicer.LockRoom,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomResponse.SerializeToString,
+            ),
+            'UnlockRoom': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnlockRoom,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomResponse.SerializeToString,
+            ),
+            'AdmitPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdmitPeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerResponse.SerializeToString,
+            ),
+            'RejectPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RejectPeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerResponse.SerializeToString,
+            ),
+            'KickPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.KickPeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerResponse.SerializeToString,
+            ),
+            'MutePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.MutePeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerResponse.SerializeToString,
+            ),
+            'UnmutePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnmutePeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -985,6 +1141,249 @@ class SfuService:
             '/invigil.sfu.v1.SfuService/RequestConsumerKeyFrame',
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.SerializeToString,
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/UpdatePeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/SendMessage',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LockRoom(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/LockRoom',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnlockRoom(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/UnlockRoom',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdmitPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/AdmitPeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RejectPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/RejectPeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KickPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/KickPeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MutePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/MutePeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnmutePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/UnmutePeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -103,6 +103,28 @@ class SfuServiceStub:
     """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
     audio, and where either side is paused, it does nothing.
     """
+    UpdatePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]
+    """Changes what others see of the caller. What is absent stays."""
+    SendMessage: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]
+    """A text message: of a candidate to the proctors or to one of them, of a proctor to everyone or to one.
+    Observers have no voice: MAY_NOT_SEND. It is kept in the logs of those who get it, nowhere else.
+    """
+    LockRoom: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.LockRoomRequest, _sfu_service_pb2.LockRoomResponse]
+    """Below: for moderators only, everyone else gets NOT_A_MODERATOR. A peer that the caller may not see is
+    PEER_NOT_FOUND, another moderator PEER_IS_MODERATOR. Repeats of a decision that holds do nothing.
+    PauseProducer and ResumeProducer of another's producer are a moderator's too.
+    """
+    UnlockRoom: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UnlockRoomRequest, _sfu_service_pb2.UnlockRoomResponse]
+    AdmitPeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.AdmitPeerRequest, _sfu_service_pb2.AdmitPeerResponse]
+    """Seats one who waits, locked or not; its user needs not wait again."""
+    RejectPeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.RejectPeerRequest, _sfu_service_pb2.RejectPeerResponse]
+    """Sends one who waits away (SessionEnded, REJECTED). It may try again."""
+    KickPeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.KickPeerRequest, _sfu_service_pb2.KickPeerResponse]
+    """Ends every session of the peer's user (SessionEnded, KICKED) and bans the user for the room's life."""
+    MutePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.MutePeerRequest, _sfu_service_pb2.MutePeerResponse]
+    """Pauses all audio of the peer's user, on every device, and what it publishes later."""
+    UnmutePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UnmutePeerRequest, _sfu_service_pb2.UnmutePeerResponse]
+    """Ends that. What the user had paused itself stays paused."""
 
 @_typing.type_check_only
 class SfuServiceAsyncStub(SfuServiceStub):
@@ -173,6 +195,28 @@ class SfuServiceAsyncStub(SfuServiceStub):
     """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
     audio, and where either side is paused, it does nothing.
     """
+    UpdatePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]  # type: ignore[assignment]
+    """Changes what others see of the caller. What is absent stays."""
+    SendMessage: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]  # type: ignore[assignment]
+    """A text message: of a candidate to the proctors or to one of them, of a proctor to everyone or to one.
+    Observers have no voice: MAY_NOT_SEND. It is kept in the logs of those who get it, nowhere else.
+    """
+    LockRoom: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.LockRoomRequest, _sfu_service_pb2.LockRoomResponse]  # type: ignore[assignment]
+    """Below: for moderators only, everyone else gets NOT_A_MODERATOR. A peer that the caller may not see is
+    PEER_NOT_FOUND, another moderator PEER_IS_MODERATOR. Repeats of a decision that holds do nothing.
+    PauseProducer and ResumeProducer of another's producer are a moderator's too.
+    """
+    UnlockRoom: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UnlockRoomRequest, _sfu_service_pb2.UnlockRoomResponse]  # type: ignore[assignment]
+    AdmitPeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.AdmitPeerRequest, _sfu_service_pb2.AdmitPeerResponse]  # type: ignore[assignment]
+    """Seats one who waits, locked or not; its user needs not wait again."""
+    RejectPeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.RejectPeerRequest, _sfu_service_pb2.RejectPeerResponse]  # type: ignore[assignment]
+    """Sends one who waits away (SessionEnded, REJECTED). It may try again."""
+    KickPeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.KickPeerRequest, _sfu_service_pb2.KickPeerResponse]  # type: ignore[assignment]
+    """Ends every session of the peer's user (SessionEnded, KICKED) and bans the user for the room's life."""
+    MutePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.MutePeerRequest, _sfu_service_pb2.MutePeerResponse]  # type: ignore[assignment]
+    """Pauses all audio of the peer's user, on every device, and what it publishes later."""
+    UnmutePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UnmutePeerRequest, _sfu_service_pb2.UnmutePeerResponse]  # type: ignore[assignment]
+    """Ends that. What the user had paused itself stays paused."""
 
 class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
     """Rooms, sessions, transports, producers and consumers of one worker."""
@@ -366,5 +410,81 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
         audio, and where either side is paused, it does nothing.
         """
+
+    @_abc_1.abstractmethod
+    def UpdatePeer(
+        self,
+        request: _sfu_service_pb2.UpdatePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.UpdatePeerResponse, _abc.Awaitable[_sfu_service_pb2.UpdatePeerResponse]]:
+        """Changes what others see of the caller. What is absent stays."""
+
+    @_abc_1.abstractmethod
+    def SendMessage(
+        self,
+        request: _sfu_service_pb2.SendMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.SendMessageResponse, _abc.Awaitable[_sfu_service_pb2.SendMessageResponse]]:
+        """A text message: of a candidate to the proctors or to one of them, of a proctor to everyone or to one.
+        Observers have no voice: MAY_NOT_SEND. It is kept in the logs of those who get it, nowhere else.
+        """
+
+    @_abc_1.abstractmethod
+    def LockRoom(
+        self,
+        request: _sfu_service_pb2.LockRoomRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.LockRoomResponse, _abc.Awaitable[_sfu_service_pb2.LockRoomResponse]]:
+        """Below: for moderators only, everyone else gets NOT_A_MODERATOR. A peer that the caller may not see is
+        PEER_NOT_FOUND, another moderator PEER_IS_MODERATOR. Repeats of a decision that holds do nothing.
+        PauseProducer and ResumeProducer of another's producer are a moderator's too.
+        """
+
+    @_abc_1.abstractmethod
+    def UnlockRoom(
+        self,
+        request: _sfu_service_pb2.UnlockRoomRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.UnlockRoomResponse, _abc.Awaitable[_sfu_service_pb2.UnlockRoomResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AdmitPeer(
+        self,
+        request: _sfu_service_pb2.AdmitPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.AdmitPeerResponse, _abc.Awaitable[_sfu_service_pb2.AdmitPeerResponse]]:
+        """Seats one who waits, locked or not; its user needs not wait again."""
+
+    @_abc_1.abstractmethod
+    def RejectPeer(
+        self,
+        request: _sfu_service_pb2.RejectPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.RejectPeerResponse, _abc.Awaitable[_sfu_service_pb2.RejectPeerResponse]]:
+        """Sends one who waits away (SessionEnded, REJECTED). It may try again."""
+
+    @_abc_1.abstractmethod
+    def KickPeer(
+        self,
+        request: _sfu_service_pb2.KickPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.KickPeerResponse, _abc.Awaitable[_sfu_service_pb2.KickPeerResponse]]:
+        """Ends every session of the peer's user (SessionEnded, KICKED) and bans the user for the room's life."""
+
+    @_abc_1.abstractmethod
+    def MutePeer(
+        self,
+        request: _sfu_service_pb2.MutePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.MutePeerResponse, _abc.Awaitable[_sfu_service_pb2.MutePeerResponse]]:
+        """Pauses all audio of the peer's user, on every device, and what it publishes later."""
+
+    @_abc_1.abstractmethod
+    def UnmutePeer(
+        self,
+        request: _sfu_service_pb2.UnmutePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.UnmutePeerResponse, _abc.Awaitable[_sfu_service_pb2.UnmutePeerResponse]]:
+        """Ends that. What the user had paused itself stays paused."""
 
 def add_SfuServiceServicer_to_server(servicer: SfuServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
