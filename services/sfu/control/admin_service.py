@@ -147,8 +147,9 @@ def _summary(room: Room) -> pb.RoomSummary:
         room_id=room.room_id,
         epoch=room.epoch,
         generation=room.generation,
-        visibility=VISIBILITY_TO_WIRE[room.config.visibility],
+        visibility=VISIBILITY_TO_WIRE[room.settings.visibility],
         participants=[
-            participant_to_wire(session.view()) for session in room.roster.sessions.values()
+            participant_to_wire(room.roster.view(session))
+            for session in room.roster.sessions.values()
         ],
     )

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConnectionId, Epoch, GatewayId, SessionId, WatchId
+from services.common.ids import ConnectionId, Epoch, GatewayId, RoomId, SessionId, WatchId
 from services.sfu.control.mailbox import Mailbox
 from services.sfu.core.event import Event
+from services.sfu.core.settings import RoomSettings
 
 CAPACITY = 8192
 
@@ -33,6 +34,16 @@ class Ended:
     session_id: SessionId
     reason: str
     connection_id: ConnectionId
+    # A moderator's words to the client.
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The settings of a room, for its gateway to keep."""
+
+    room_id: RoomId
+    settings: RoomSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class Beat:
     engine_tick: int
 
 
-Message = News | Ended | Beat
+Message = News | Ended | Kept | Beat
 
 
 @dataclass(eq=False, slots=True)
@@ -56,11 +67,19 @@ class Watch:
     # By binding, so that they are detached in a fixed order.
     session_ids: dict[SessionId, None] = field(default_factory=dict)
     ticks: int = 0
+    # Versions of the settings that were put on the stream, of rooms that there are.
+    kept: dict[RoomId, int] = field(default_factory=dict)
 
     def beat(self, engine_tick: int) -> None:
         """Put a heartbeat on the stream."""
         self.ticks += 1
         self.mailbox.push(Beat(self.ticks, engine_tick))
+
+    def keep(self, room_id: RoomId, settings: RoomSettings) -> None:
+        """Put the settings of a room on the stream, unless they are there already."""
+        if self.kept.get(room_id) != settings.version:
+            self.kept[room_id] = settings.version
+            self.mailbox.push(Kept(room_id, settings))
 
 
 class WatchBook:

@@ -24,7 +24,10 @@ from services.sfu.control.room_wire import (
     producer_to_wire,
     role_from_wire,
     room_state_to_wire,
+    settings_from_wire,
+    settings_to_wire,
     visibility_from_wire,
+    waiting_to_wire,
 )
 from services.sfu.control.rtp_wire import (
     KIND_TO_WIRE,
@@ -34,7 +37,7 @@ from services.sfu.control.rtp_wire import (
     parameters_to_wire,
 )
 from services.sfu.control.seat import Call, Seat
-from services.sfu.control.watch import Beat, Ended, News
+from services.sfu.control.watch import Beat, Ended, Kept, News
 from services.sfu.control.watch import Message as WatchMessage
 from services.sfu.control.worker import Attach, Join
 from services.sfu.core import port
@@ -57,17 +60,19 @@ DTLS_ROLE_TO_WIRE = {
     port.DtlsRole.SERVER: sfu_service_pb2.DTLS_ROLE_SERVER,
 }
 
+# After a resume another gateway repeats a request, with another key; and any may know more of the
+# room by the time it asks again.
+NOT_OF_THE_CLIENT = frozenset({"call", "room_settings"})
+
 
 def digest(request: Message) -> bytes:
     """Tells a repeat of a request from another request under the same id."""
     # The name counts: a pause and a resume of one producer have the same bytes.
     name = request.DESCRIPTOR.full_name.encode()
-    content = request
-    if "call" in request.DESCRIPTOR.fields_by_name:
-        # Who calls does not: after a resume another gateway repeats the request, with another key.
-        content = type(request)()
-        content.CopyFrom(request)
-        content.ClearField("call")
+    content = type(request)()
+    content.CopyFrom(request)
+    for field in NOT_OF_THE_CLIENT.intersection(request.DESCRIPTOR.fields_by_name):
+        content.ClearField(field)
     return hashlib.sha256(name + b"\0" + content.SerializeToString(deterministic=True)).digest()
 
 
@@ -106,8 +111,14 @@ def join_from_wire(request: sfu_service_pb2.JoinRoomRequest) -> Join:
             ),
             may_publish=request.may_publish,
             may_subscribe=request.may_subscribe,
+            may_moderate=request.may_moderate,
+            had_seat=request.HasField("resume_counter"),
         ),
         resume_counter=request.resume_counter if request.HasField("resume_counter") else None,
+        waiting_room=request.room_config.waiting_room,
+        settings=(
+            settings_from_wire(request.room_settings) if request.HasField("room_settings") else None
+        ),
     )
 
 
@@ -135,6 +146,7 @@ def produce_from_wire(request: sfu_service_pb2.ProduceRequest) -> ProduceRequest
         app_data_json=request.app_data_json,
         paused=request.paused,
         producer_id=ProducerId(request.producer_id) if request.producer_id else None,
+        audience=tuple(map(PeerId, request.audience_peer_ids)),
     )
 
 
@@ -178,6 +190,13 @@ def position_to_wire(seat: Seat) -> sfu_service_pb2.LogPosition:
 
 def joined_to_wire(seat: Seat, worker_id: str) -> sfu_service_pb2.JoinRoomResponse:
     session = seat.session
+    if session.is_waiting:
+        return sfu_service_pb2.JoinRoomResponse(
+            position=position_to_wire(seat),
+            session_key=seat.key,
+            worker_id=worker_id,
+            waiting=True,
+        )
     return sfu_service_pb2.JoinRoomResponse(
         position=position_to_wire(seat),
         session_key=seat.key,
@@ -205,6 +224,7 @@ def joined_to_wire(seat: Seat, worker_id: str) -> sfu_service_pb2.JoinRoomRespon
             for consumer in session.consumers.values()
         ],
         counter=seat.counter,
+        waiting_peers=[waiting_to_wire(peer) for peer in seat.room.lobby.visible_to(session)],
     )
 
 
@@ -302,12 +322,15 @@ def watch_message_to_wire(message: WatchMessage) -> sfu_service_pb2.WatchRespons
     match message:
         case News():
             return sfu_service_pb2.WatchResponse(event=news_to_wire(message))
+        case Kept(room_id=room_id, settings=settings):
+            return sfu_service_pb2.WatchResponse(room_settings=settings_to_wire(room_id, settings))
         case Ended(session_id=session_id, reason=reason, connection_id=connection_id):
             return sfu_service_pb2.WatchResponse(
                 ended=sfu_service_pb2.SessionEnded(
                     session_id=session_id,
                     reason=reason,
                     connection_id=connection_to_wire(connection_id, session_id),
+                    message=message.message,
                 )
             )
         case Beat(tick=tick, engine_tick=engine_tick):

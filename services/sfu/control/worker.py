@@ -32,16 +32,24 @@ from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command
 from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_session
 from services.sfu.control.watch import Ended, News, Watch, WatchBook
-from services.sfu.core.effect import Effect, EndSession, TellLatest, TellOperator, TellSession
+from services.sfu.core.effect import (
+    Effect,
+    EndSession,
+    KeepSettings,
+    TellLatest,
+    TellOperator,
+    TellSession,
+)
 from services.sfu.core.limit import (
     MAX_PEERS_PER_ROOM,
     check_id,
     check_name,
     check_request_id,
 )
-from services.sfu.core.peer import Producer
+from services.sfu.core.peer import Producer, Session
 from services.sfu.core.port import Media, TransportState
-from services.sfu.core.room import JoinRequest, Room, RoomConfig
+from services.sfu.core.room import JoinRequest, Patience, Room
+from services.sfu.core.settings import RoomSettings
 from services.sfu.core.visibility import Visibility
 
 HEARTBEAT_INTERVAL_S = 1.0
@@ -62,13 +70,16 @@ class WorkerConfig:
     worker_epoch: str
     max_peers: int = 200
     grace_ms: int = 60_000
+    # How long someone waits for a moderator to let them in.
+    waiting_ms: int = 1_800_000
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
     """Who wants to join what. `max_peers`: 0 means the worker's default; 1,000 are the most.
 
-    `resume_counter`: of the token of a session whose worker is gone.
+    `resume_counter`: of the token of a session whose worker is gone. `settings`: what the gateway
+    has kept of the room; they count for more than visibility, max_peers and waiting_room.
     """
 
     room_id: RoomId
@@ -81,6 +92,8 @@ class Join:
     max_peers: int
     request: JoinRequest
     resume_counter: int | None = None
+    waiting_room: bool = False
+    settings: RoomSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +177,31 @@ class Worker:
         self._check_peer_elsewhere(join)
         with bound(room_id=join.room_id, session_id=join.request.session_id):
             room = self._room_for(join)
-            seat = Seat(room, room.join(join.request), watch, join.connection_id)
+            session = self._admit(room, join)
+            seat = Seat(room, session, watch, join.connection_id)
             if join.resume_counter is not None:
                 seat.counter, seat.repeatable = join.resume_counter + 1, join.resume_counter
             self._enter(seat)
             reply = self._run(seat, lambda: answer(seat))
+            if session.is_waiting:
+                # Not kept: the same request is answered with the room once the session is seated.
+                log.info("sfu.session.waiting", peer_id=seat.peer_id)
+                return reply
             seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
             log.info("sfu.session.joined", peer_id=seat.peer_id, role=seat.session.role.value)
         return reply
+
+    def _admit(self, room: Room, join: Join) -> Session:
+        """The session of a new join, seated or waiting. Raises Refusal."""
+        if join.settings is None or room.room_id not in self.rooms:
+            return room.join(join.request, self._clock_ms())
+        room.moderation.adopt(join.settings)
+        try:
+            return room.join(join.request, self._clock_ms())
+        except Refusal:
+            # What the settings changed holds, whether or not this one comes in.
+            self._perform(room)
+            raise
 
     def _join_again(
         self, seat: Seat, join: Join, digest: bytes, answer: Callable[[Seat], Answer]
@@ -186,7 +216,8 @@ class Worker:
         self._check_generation(seat.room, join.generation)
         with bound(room_id=join.room_id, session_id=seat.session_id):
             reply = self._run(seat, lambda: answer(seat))
-            seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
+            if not seat.session.is_waiting:
+                seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
             log.info("sfu.session.asked_again", peer_id=seat.peer_id)
         return reply
 
@@ -210,6 +241,7 @@ class Worker:
             if seat.watch is not None and not is_repeat:
                 self._push(seat.watch, Ended(seat.session_id, "REPLACED", seat.connection_id))
             seat.attach(attach.counter, watch, attach.connection_id)
+            watch.keep(seat.room_id, seat.room.settings)
             seat.room.attach(seat.session)
             return answer(seat)
 
@@ -342,6 +374,8 @@ class Worker:
         if seat.room.room_id not in self.rooms:
             log.info("sfu.room.opened", epoch=seat.room.epoch, generation=seat.room.generation)
         self.rooms[seat.room.room_id] = seat.room
+        if seat.watch is not None:
+            seat.watch.keep(seat.room_id, seat.room.settings)
 
     def _room_for(self, join: Join) -> Room:
         room = self.rooms.get(join.room_id)
@@ -360,16 +394,27 @@ class Worker:
                 "This worker takes no new rooms.",
                 details={"retryAfterMs": "1000"},
             )
+        return Room(
+            join.room_id,
+            Epoch(secrets.token_hex(8)),
+            join.generation,
+            self._settings_for(join),
+            Patience(self.config.grace_ms, self.config.waiting_ms),
+            ssrc_start=secrets.randbits(32),
+        )
+
+    def _settings_for(self, join: Join) -> RoomSettings:
+        if join.settings is not None:
+            max_peers = min(join.settings.max_peers, MAX_PEERS_PER_ROOM)
+            return replace(join.settings, max_peers=max_peers)
         max_peers = min(join.max_peers or self.config.max_peers, MAX_PEERS_PER_ROOM)
-        config = RoomConfig(join.visibility, max_peers, self.config.grace_ms)
-        epoch = Epoch(secrets.token_hex(8))
-        return Room(join.room_id, epoch, join.generation, config, ssrc_start=secrets.randbits(32))
+        return RoomSettings(join.visibility, max_peers, join.waiting_room)
 
     def _check_peer_elsewhere(self, join: Join) -> None:
         # Ids of transports, producers and consumers begin with the peer's and are the worker's own
         # towards the media side, so a peer id may sit in one room only.
         for room in self.rooms.values():
-            if room.room_id != join.room_id and room.roster.find_peer(join.request.peer_id):
+            if room.room_id != join.room_id and room.has_peer(join.request.peer_id):
                 raise Refusal(Code.FORBIDDEN, "PEER_ID_TAKEN", "The peer is in another room.")
 
     def _check_generation(self, room: Room, generation: int) -> None:
@@ -415,8 +460,10 @@ class Worker:
             case TellOperator(session_id=concerned, event=event):
                 news = News(concerned or SessionId(""), room.epoch, 0, traceparent, event)
                 self.operators.push(room.room_id, news)
-            case EndSession(session_id=session_id, reason=reason):
-                self._end(session_id, reason)
+            case EndSession(session_id=session_id, reason=reason, message=message):
+                self._end(session_id, reason, message)
+            case KeepSettings(settings=settings):
+                self._keep(room, settings)
             case _:
                 command(self.media, effect)
 
@@ -425,19 +472,30 @@ class Worker:
         if seat is not None and seat.watch is not None:
             self._push(seat.watch, replace(news, connection_id=seat.connection_id))
 
+    def _keep(self, room: Room, settings: RoomSettings) -> None:
+        """Give the settings to every gateway that has a session in the room."""
+        for session in [*room.roster.sessions.values(), *room.lobby.sessions()]:
+            seat = self.seats.get(session.session_id)
+            if seat is not None and seat.watch is not None:
+                seat.watch.keep(room.room_id, settings)
+                self._check_overflow(seat.watch)
+
     def _push(self, watch: Watch, message: News | Ended) -> None:
         watch.mailbox.push(message)
+        self._check_overflow(watch)
+
+    def _check_overflow(self, watch: Watch) -> None:
         if watch.mailbox.has_overflown:
             # Detaching its sessions is the next round's work: this round's effects go first.
             asyncio.get_running_loop().call_soon(self.close_watch, watch)
 
-    def _end(self, session_id: SessionId, reason: str) -> None:
+    def _end(self, session_id: SessionId, reason: str, message: str = "") -> None:
         seat = self.seats.end(session_id)
         if seat is None:
             return
         watch = seat.unbind()
         if watch is not None:
-            self._push(watch, Ended(session_id, reason, seat.connection_id))
+            self._push(watch, Ended(session_id, reason, seat.connection_id, message))
         log.info("sfu.session.ended", session_id=session_id, peer_id=seat.peer_id, reason=reason)
 
     def _settle(self, room: Room) -> None:
@@ -449,6 +507,8 @@ class Worker:
             if self.rooms.get(room.room_id) is room:
                 del self.rooms[room.room_id]
                 self.operators.end(room.room_id)
+                for watch in self.watches.all():
+                    watch.kept.pop(room.room_id, None)
                 log.info("sfu.room.closed", room_id=room.room_id)
             return
         deadline_ms = room.deadline_ms()
@@ -461,6 +521,10 @@ class Worker:
         now_ms = self._clock_ms()
         for session in room.expired(now_ms):
             self._guarded_for(session.session_id, lambda s: s.room.leave(s.session, "TIMED_OUT"))
+        for session in room.lobby.expired(now_ms):
+            self._guarded_for(
+                session.session_id, lambda s: s.room.leave(s.session, "WAITED_TOO_LONG")
+            )
         for producer in room.router.held_back(now_ms):
             self._release_layers(producer, now_ms)
         self._settle(room)

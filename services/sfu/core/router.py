@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConsumerId, ProducerId, TransportId
+from services.common.ids import ConsumerId, PeerId, ProducerId, TransportId
 from services.sfu.core import effect, event
 from services.sfu.core.layer import HIGHEST, PreferredLayers
-from services.sfu.core.limit import MAX_PRODUCERS_PER_CONSUME, MAX_TRANSPORTS_PER_SESSION
+from services.sfu.core.limit import (
+    MAX_AUDIENCE,
+    MAX_PRODUCERS_PER_CONSUME,
+    MAX_TRANSPORTS_PER_SESSION,
+)
 from services.sfu.core.peer import Consumer, Producer, Session, Transport
 from services.sfu.core.port import Direction, Kind
 from services.sfu.core.publication import ProduceRequest, publish
@@ -15,6 +19,7 @@ from services.sfu.core.rtp import RtpCapabilities, RtpParameters
 from services.sfu.core.rtp_check import InvalidRtp, check_capabilities
 from services.sfu.core.ssrc import SsrcPool
 from services.sfu.core.subscription import check_may_subscribe, subscribe
+from services.sfu.core.visibility import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,40 +106,54 @@ class Router:
         transport = self.find_transport(
             session, request.transport_id, Direction.SEND, Code.PRODUCE_ERROR
         )
-        producer, spec = publish(session, transport, request, self.capabilities)
+        self._check_audience(session, request.audience)
+        settings = self._roster.settings
+        producer, spec = publish(
+            session,
+            transport,
+            request,
+            self.capabilities,
+            is_user_muted=session.user_id in settings.muted,
+            muted_ids=settings.muted_producers,
+        )
         session.producers[producer.producer_id] = producer
         self.producers[producer.producer_id] = producer
         self._roster.do(effect.AddProducer(spec))
-        self._roster.tell_viewers(session, event.ProducerNew(session.peer_id, producer.view()))
+        new = event.ProducerNew(session.peer_id, producer.view())
+        self._roster.tell_of_producer(session, producer, new)
         return producer
 
     def pause_producer(self, session: Session, producer_id: ProducerId) -> None:
-        """Forward nothing of it; a repeat does nothing.
+        """Forward nothing of an own producer; a repeat does nothing.
 
         Those who see it are told of the producer, then its consumers each of their consumer: an
         app on mediasoup-client acts on the second.
         """
         producer = _own_producer(session, producer_id)
-        if producer.paused:
-            return
-        producer.paused = True
-        self._roster.do(effect.PauseProducer(producer_id))
-        self._roster.tell_viewers(session, event.ProducerPaused(producer_id))
-        for consumer in self._consumers_of(producer):
-            self._roster.tell(self._owner(consumer), event.ConsumerPaused(consumer.consumer_id))
-            self._follow(consumer, producer)
+        self._set_pause(producer, by_owner=True, muted=producer.muted, asked_by=session)
 
     def resume_producer(self, session: Session, producer_id: ProducerId) -> None:
-        """The opposite of pause_producer."""
+        """The opposite of pause_producer. Raises Refusal FORBIDDEN (MUTED_BY_MODERATOR)."""
         producer = _own_producer(session, producer_id)
-        if not producer.paused:
-            return
-        producer.paused = False
-        self._roster.do(effect.ResumeProducer(producer_id))
-        self._roster.tell_viewers(session, event.ProducerResumed(producer_id))
-        for consumer in self._consumers_of(producer):
-            self._roster.tell(self._owner(consumer), event.ConsumerResumed(consumer.consumer_id))
-            self._follow(consumer, producer)
+        if producer.muted:
+            raise Refusal(
+                Code.FORBIDDEN, "MUTED_BY_MODERATOR", "A moderator paused it and has to resume it."
+            )
+        self._set_pause(producer, by_owner=False, muted=False, asked_by=session)
+
+    def follow_mutes(self, asked_by: Session | None = None) -> None:
+        """Pause and resume what the room's settings say, for the producers that are not so yet.
+
+        `asked_by` knows of the producer already, and is told of what follows from it only.
+        """
+        settings = self._roster.settings
+        for producer in self.producers.values():
+            owner = self._roster.sessions[producer.session_id]
+            muted = producer.producer_id in settings.muted_producers or (
+                producer.kind is Kind.AUDIO and owner.user_id in settings.muted
+            )
+            by_owner = producer.paused_by_owner
+            self._set_pause(producer, by_owner=by_owner, muted=muted, asked_by=asked_by)
 
     def close_producer(self, session: Session, producer_id: ProducerId) -> None:
         """End a stream and its consumers."""
@@ -302,7 +321,7 @@ class Router:
         *,
         paused: bool,
     ) -> MadeConsumer:
-        producer = self._visible_producer(session, producer_id)
+        producer = self.visible_producer(session, producer_id, Code.CONSUME_ERROR)
         consumer, spec, parameters = subscribe(
             session, transport, producer, capabilities, self._ssrcs, preferred, paused=paused
         )
@@ -334,14 +353,54 @@ class Router:
         told = event.ConsumerLayers(consumer.consumer_id, layer)
         self._roster.tell_latest(self._owner(consumer), told)
 
-    def _visible_producer(self, session: Session, producer_id: ProducerId) -> Producer:
+    def visible_producer(self, session: Session, producer_id: ProducerId, code: Code) -> Producer:
+        """A producer of the room, one's own or another's. Raises Refusal `code`."""
         producer = self.producers.get(producer_id)
-        if producer is not None:
-            publisher = self._roster.sessions[producer.session_id]
-            if self._roster.sees(session, publisher):
-                return producer
+        if producer is not None and self._roster.sees_producer(session, producer):
+            return producer
         # What a peer may not see does not exist for it: one error for both cases.
-        raise _no_such_producer(Code.CONSUME_ERROR)
+        raise no_such_producer(code)
+
+    def _set_pause(
+        self, producer: Producer, *, by_owner: bool, muted: bool, asked_by: Session | None
+    ) -> None:
+        was_paused, was_muted = producer.paused, producer.muted
+        producer.paused_by_owner, producer.muted = by_owner, muted
+        has_turned = producer.paused is not was_paused
+        if not has_turned and muted is was_muted:
+            return
+        if has_turned:
+            turn = effect.PauseProducer if producer.paused else effect.ResumeProducer
+            self._roster.do(turn(producer.producer_id))
+        self._tell_pause(producer, asked_by)
+        for consumer in self._consumers_of(producer) if has_turned else ():
+            told = event.ConsumerPaused if producer.paused else event.ConsumerResumed
+            self._roster.tell(self._owner(consumer), told(consumer.consumer_id))
+            self._follow(consumer, producer)
+
+    def _tell_pause(self, producer: Producer, asked_by: Session | None) -> None:
+        owner = self._roster.sessions[producer.session_id]
+        told = (
+            event.ProducerPaused(producer.producer_id, producer.muted)
+            if producer.paused
+            else event.ProducerResumed(producer.producer_id)
+        )
+        self._roster.tell_of_producer(owner, producer, told, besides=asked_by)
+        if owner is not asked_by:
+            self._roster.tell_too(owner, told)
+
+    def _check_audience(self, session: Session, audience: tuple[PeerId, ...]) -> None:
+        if not audience:
+            return
+        if session.role is not Role.PROCTOR:
+            # A candidate could hide from some of those who watch it.
+            raise Refusal(Code.FORBIDDEN, "MAY_NOT_ADDRESS", "Only proctors choose an audience.")
+        if len(audience) > MAX_AUDIENCE:
+            raise Refusal(
+                Code.INVALID_MESSAGE, "BAD_AUDIENCE", f"At most {MAX_AUDIENCE} peers are addressed."
+            )
+        for peer_id in audience:
+            self._roster.visible_peer(session, peer_id, Code.PRODUCE_ERROR)
 
     def _clear_transport(self, session: Session, transport: Transport, *, tell_owner: bool) -> None:
         on_it = transport.transport_id
@@ -362,9 +421,10 @@ class Router:
         self._holding.pop(producer.producer_id, None)
         self._roster.do(effect.RemoveProducer(producer.producer_id))
         closed = event.ProducerClosed(producer.producer_id)
-        self._roster.tell_viewers(session, closed)
+        self._roster.tell_of_producer(session, producer, closed)
         if tell_owner:
             self._roster.tell_too(session, closed)
+        self._roster.decide(self._roster.settings.unmute_producer(producer.producer_id))
 
     def _close_consumer(self, consumer: Consumer, *, tell: bool) -> None:
         session = self._owner(consumer)
@@ -390,7 +450,7 @@ def _is_flowing(consumer: Consumer, producer: Producer) -> bool:
 def _own_producer(session: Session, producer_id: ProducerId) -> Producer:
     producer = session.producers.get(producer_id)
     if producer is None:
-        raise _no_such_producer(Code.PRODUCE_ERROR)
+        raise no_such_producer(Code.PRODUCE_ERROR)
     return producer
 
 
@@ -401,5 +461,5 @@ def _own_consumer(session: Session, consumer_id: ConsumerId) -> Consumer:
     return consumer
 
 
-def _no_such_producer(code: Code) -> Refusal:
+def no_such_producer(code: Code) -> Refusal:
     return Refusal(code, "PRODUCER_NOT_FOUND", "There is no such producer.")

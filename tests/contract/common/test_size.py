@@ -54,4 +54,4 @@ def greediest(*, peer_id: str, user_id: str) -> room_pb2.Participant:
             rtp_parameters=replace(sent, encodings=(EncodingParameters(ssrc=number),)),
             app_data_json="{}",
         )
-    return participant_to_wire(greedy.view())
+    return participant_to_wire(stage.room.roster.view(greedy))
