@@ -50,6 +50,7 @@ class Stream:
         self.call = call
         self.gateway = gateway
         self.watch_id = ""
+        self.settings: list[room_pb2.RoomSettings] = []
 
     async def open(self) -> "Stream":
         first = await self.read()
@@ -63,11 +64,21 @@ class Stream:
         return message
 
     async def next(self) -> pb.WatchResponse:
-        """The next message that is not a heartbeat."""
+        """The next message to a session; settings of rooms are kept on the way."""
         while True:
             message = await self.read()
-            if message.WhichOneof("message") != "heartbeat":
+            kind = message.WhichOneof("message")
+            if kind == "room_settings":
+                self.settings.append(message.room_settings)
+            elif kind != "heartbeat":
                 return message
+
+    async def next_settings(self) -> room_pb2.RoomSettings:
+        """The next settings of a room; what comes before is dropped."""
+        while True:
+            message = await self.read()
+            if message.WhichOneof("message") == "room_settings":
+                return message.room_settings
 
 
 @dataclass

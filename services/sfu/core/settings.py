@@ -13,7 +13,7 @@ MAX_ENTRIES = 1024
 
 @dataclass(frozen=True, slots=True)
 class RoomSettings:
-    """One version. A change makes the next one, which every gateway with a session here is given."""
+    """One version. A change makes the next one, for every gateway with a session in the room."""
 
     visibility: Visibility
     # Observers included.
