@@ -6,6 +6,7 @@ from typing import Any
 
 from services.common.ids import Epoch, PeerId, RoomId, SessionId, UserId
 from services.sfu.core.effect import (
+    AdmitSession,
     Effect,
     EndSession,
     KeepSettings,
@@ -99,7 +100,7 @@ class Aftermath:
     @property
     def commands(self) -> list[Effect]:
         """What the media side is told, in order."""
-        told = (TellSession, TellLatest, TellOperator, EndSession, KeepSettings)
+        told = (TellSession, TellLatest, TellOperator, AdmitSession, EndSession, KeepSettings)
         return [effect for effect in self.effects if not isinstance(effect, told)]
 
     @property

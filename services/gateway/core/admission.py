@@ -52,6 +52,8 @@ class Claims(BaseModel):
     moderate: bool | None = None
     visibility: Literal["proctored", "open"] = "proctored"
     max_participants: Annotated[int | None, Field(alias="maxParticipants", ge=1, le=10_000)] = None
+    # Candidates of the room that it creates wait for a moderator.
+    waiting_room: Annotated[bool, Field(alias="waitingRoom")] = False
 
     @classmethod
     def of(cls, claims: Mapping[str, Any]) -> "Claims":
@@ -83,6 +85,7 @@ class Admission:
     # Settings for a room that this peer creates; 0 participants means the worker's default.
     visibility: Literal["proctored", "open"]
     max_participants: int
+    waiting_room: bool = False
 
 
 def admit(claims: Claims, asked: AuthPayload) -> Admission:
@@ -123,6 +126,7 @@ def _admission(claims: Claims, room_id: RoomId, role: Role) -> Admission:
         may_moderate=role is Role.PROCTOR if claims.moderate is None else claims.moderate,
         visibility=claims.visibility,
         max_participants=claims.max_participants or 0,
+        waiting_room=claims.waiting_room,
     )
 
 

@@ -74,9 +74,18 @@ class EventArrived:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The worker has ended the session, after its last event. `reason` is UPPER_SNAKE."""
+    """The worker has ended the session, after its last event. `reason` is UPPER_SNAKE.
+
+    `message`: what a moderator said, may be empty.
+    """
 
     reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The session waited to be let in, and has its seat now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,7 @@ Input = (
     | Resumed
     | EventArrived
     | SessionEnded
+    | Admitted
     | WorkerLost
     | Draining
     | DeadlineReached

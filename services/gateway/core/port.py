@@ -5,6 +5,7 @@ from typing import Protocol
 
 from services.common.ids import ConnectionId
 from services.gateway.core.effect import (
+    Admitted,
     Answer,
     EventArrived,
     Join,
@@ -14,7 +15,7 @@ from services.gateway.core.effect import (
 from services.gateway.core.message.request import WorkerRequest
 from services.gateway.core.resume import Place, Recovered, Resumption
 
-News = EventArrived | SessionEnded | WorkerLost
+News = EventArrived | SessionEnded | Admitted | WorkerLost
 
 
 class Seat(Protocol):

@@ -10,6 +10,7 @@ from services.gateway.core import farewell
 from services.gateway.core.admission import Admission, admit
 from services.gateway.core.close_code import CloseCode
 from services.gateway.core.effect import (
+    Admitted,
     Answer,
     Answered,
     AnswerPing,
@@ -35,6 +36,7 @@ from services.gateway.core.effect import (
 )
 from services.gateway.core.entrance import Entrance
 from services.gateway.core.intake import Intake
+from services.gateway.core.knock import Knock
 from services.gateway.core.limit import Limits, TokenBucket
 from services.gateway.core.message.connection import (
     AuthRefresh,
@@ -44,7 +46,7 @@ from services.gateway.core.message.connection import (
 from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.message.later import NotBuilt
 from services.gateway.core.message.request import AnyRequest, WorkerRequest
-from services.gateway.core.message.room import RoomJoin, RoomLeave
+from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomWaiting
 from services.gateway.core.order import Event, EventOrder, LogBroken, Position
 from services.gateway.core.resume import Recovered
 from services.gateway.core.speech import error, events, not_built, reply
@@ -88,6 +90,7 @@ class Session:
         self._join: RoomJoin | None = None
         self._waiting: deque[tuple[int, AnyRequest]] = deque()
         self._outstanding: tuple[int, AnyRequest] | None = None
+        self._knock = Knock()
         # An answer that waits for events before it, and until when.
         self._answer: tuple[Answer, float] | None = None
         self._order = EventOrder()
@@ -143,8 +146,11 @@ class Session:
                 return self._resumed(event, now)
             case EventArrived(event=news):
                 return self._event_arrived(news, now)
-            case SessionEnded(reason=reason):
-                return self._ended(reason)
+            case SessionEnded():
+                return self._ended(event)
+            case Admitted():
+                self._knock.admit()
+                return self._advance(now)
             case WorkerLost(after_ms=after_ms):
                 self._is_seated = False
                 return self._end(farewell.worker_lost(after_ms))
@@ -181,7 +187,7 @@ class Session:
     # Requests, one at a time.
 
     def _advance(self, now: float) -> list[Effect]:
-        effects: list[Effect] = []
+        effects = self._enter()
         while self._waiting and self._outstanding is None and self.phase is not Phase.CLOSED:
             ordinal, request = self._waiting.popleft()
             try:
@@ -196,13 +202,14 @@ class Session:
         admission = self._entrance.admission
         if isinstance(request, NotBuilt):
             raise not_built()
+        self._knock.check(request)
         if isinstance(request, AuthRefresh):
             effect: Effect = VerifyToken(ordinal, request.payload.token)
         elif isinstance(request, RoomJoin):
             effect = self._join_effect(ordinal, request, admission)
         elif isinstance(request, Ping):
             effect = AnswerPing(ordinal, request)
-        elif self.phase is Phase.JOINED:
+        elif self.phase is Phase.JOINED or self._knock.is_waiting:
             effect = self._call(ordinal, request)
         else:
             raise Refusal(Code.INVALID_MESSAGE, "NOT_JOINED", "Join the room first.")
@@ -239,6 +246,15 @@ class Session:
             request=request,
             request_id=self._request_id(ordinal, request),
         )
+
+    def _enter(self) -> list[Effect]:
+        """Ask for the seat of one who has been let in, as soon as nothing else is outstanding."""
+        if self._outstanding is not None or self.phase is Phase.CLOSED:
+            return []
+        self._outstanding = taken = self._knock.take()
+        if taken is None:
+            return []
+        return [self._join_effect(*taken, self._entrance.admission)]
 
     def _call(self, ordinal: int, request: WorkerRequest) -> Call:
         return Call(ordinal, request, self._request_id(ordinal, request))
@@ -331,6 +347,9 @@ class Session:
             self._is_seated = False
         if self.phase is Phase.CLOSED:
             return self._settled_after_close()
+        if isinstance(request, RoomJoin) and isinstance(answer.payload, RoomWaiting):
+            self._knock.park(self._take_outstanding()[0], request)
+            return [Send(Outbound(answer.payload)), *self._advance(now)]
         if isinstance(request, RoomJoin) and answer.position and not self._order.is_started:
             self._order.start(answer.position)
             self._join = request
@@ -344,7 +363,8 @@ class Session:
             return []
         position = self._answer[0].position
         effects: list[Effect] = []
-        if position is not None:
+        # One who leaves instead of waiting has no log.
+        if position is not None and self._order.is_started:
             if not self._order.reaches(position):
                 return []
             effects += events(self._order.release(upto=position.seq))
@@ -390,7 +410,7 @@ class Session:
             return []
         return events(self._order.release())
 
-    def _ended(self, reason: str) -> list[Effect]:
+    def _ended(self, ended: SessionEnded) -> list[Effect]:
         self._is_seated = False
         self._is_ended = True
         if self.phase is Phase.CLOSED:
@@ -398,7 +418,9 @@ class Session:
         if self._outstanding is not None and isinstance(self._outstanding[1], RoomLeave):
             # The reply to the leave closes the connection.
             return []
-        return [*events(self._order.release()), *self._end(farewell.of_ended_session(reason))]
+        words = farewell.of_ended_session(ended.reason, ended.message)
+        effects = events(self._order.release())
+        return [*effects, *self._knock.refuse(ended), *self._end(words)]
 
     # Ends.
 

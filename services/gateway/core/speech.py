@@ -41,3 +41,8 @@ def not_authenticated() -> Refusal:
 
 def not_built() -> Refusal:
     return Refusal(Code.UNAVAILABLE, NOT_BUILT, "This server does not do that.")
+
+
+def not_let_in(reason: str, message: str) -> Refusal:
+    """For a join that waited in vain. `message`: a moderator's words, may be empty."""
+    return Refusal(Code.FORBIDDEN, reason, message or "A moderator did not let you in.")

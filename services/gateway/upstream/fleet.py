@@ -1,6 +1,7 @@
 """The workers together: where a session finds its seat, and finds it again."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from services.gateway.upstream.resume import (
 )
 from services.gateway.upstream.room import join_to_pb, joined_from_pb
 from services.gateway.upstream.seat import SeatKey, WorkerSeat, reconnecting
+from services.gateway.upstream.settings import SettingsBook
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 
 # How often workers are asked which rooms they hold.
@@ -55,8 +57,10 @@ class Fleet:
 
     def __init__(self, addresses: Sequence[str], gateway_id: GatewayId, patience: Patience) -> None:
         self._directory = EmbeddedDirectory()
+        self._settings: SettingsBook[Link] = SettingsBook(time.monotonic)
         self.links = [
-            Link(address, gateway_id, patience, self._directory.described) for address in addresses
+            Link(address, gateway_id, patience, self._directory.described, self._settings)
+            for address in addresses
         ]
         self._directory.links = self.links
         # What a worker may have carried out without this gateway having the reply, until another
@@ -186,6 +190,7 @@ class Fleet:
     ) -> tuple[WorkerSeat, Outcome]:
         """Have it carried out. `read` makes of the reply what the connection is told."""
         link, connection_id = errand.link, errand.connection_id
+        self._give_settings(errand)
         # Events may overtake the reply.
         link.attach(connection_id, tell)
         try:
@@ -206,6 +211,12 @@ class Fleet:
         key = SeatKey(errand.room_id, errand.session_id, session.session_key, generation)
         place = Place(errand.watch.worker_epoch, generation, session.counter)
         return WorkerSeat(link, key, place, release), outcome
+
+    def _give_settings(self, errand: Errand) -> None:
+        """Let a room that is made anew begin with what was decided in it before."""
+        settings = self._settings.newest(errand.room_id)
+        if settings is not None and isinstance(errand.message, pb.JoinRoomRequest):
+            errand.message.room_settings.CopyFrom(settings)
 
     async def _ask(self, errand: Errand) -> Any:
         link = errand.link

@@ -17,9 +17,10 @@ from services.common.rpc.interceptor import client_interceptors
 from services.common.rpc.size import MAX_REPLY_BYTES, MAX_REQUEST_BYTES
 from services.common.rpc.status import refusal_of
 from services.common.telemetry import context_from_traceparent, tracer
-from services.gateway.core.effect import EventArrived, SessionEnded, WorkerLost
+from services.gateway.core.effect import Admitted, EventArrived, SessionEnded, WorkerLost
 from services.gateway.core.port import News
 from services.gateway.upstream.event import event_from_pb, unknown_fields
+from services.gateway.upstream.settings import SettingsBook
 from services.pb.invigil.sfu.v1 import event_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.pb.invigil.sfu.v1.sfu_service_pb2_grpc import SfuServiceStub
@@ -89,11 +90,13 @@ class Link:
         gateway_id: GatewayId,
         patience: Patience,
         on_described: Callable[["Link", pb.DescribeResponse], None],
+        settings: SettingsBook["Link"],
     ) -> None:
         self.address = address
         self.patience = patience
         self._gateway_id = gateway_id
         self._on_described = on_described
+        self._settings = settings
         self._channel = grpc.aio.insecure_channel(
             address, options=CHANNEL_OPTIONS, interceptors=client_interceptors()
         )
@@ -231,9 +234,13 @@ class Link:
         match message.WhichOneof("message"):
             case "event":
                 self._take_event(message.event)
+            case "admitted":
+                self._news(_connection_of(message.admitted), Admitted())
+            case "room_settings":
+                self._settings.keep(message.room_settings, self)
             case "ended":
                 connection_id = _connection_of(message.ended)
-                self._news(connection_id, SessionEnded(message.ended.reason))
+                self._news(connection_id, SessionEnded(message.ended.reason, message.ended.message))
                 self.forget(connection_id)
             case _:
                 pass
@@ -272,6 +279,7 @@ class Link:
 
     def _end(self) -> None:
         self._watch = None
+        self._settings.lost(self)
         self._is_live.clear()
         spread_ms = min(len(self._tell), MAX_SPREAD_MS)
         for connection_id in list(self._tell):
@@ -279,7 +287,9 @@ class Link:
         self._tell.clear()
 
 
-def _connection_of(message: event_pb2.SessionEvent | pb.SessionEnded) -> ConnectionId:
+def _connection_of(
+    message: event_pb2.SessionEvent | pb.SessionEnded | pb.SessionAdmitted,
+) -> ConnectionId:
     """A session's first connection has its name."""
     return ConnectionId(message.connection_id or message.session_id)
 

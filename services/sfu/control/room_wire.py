@@ -77,7 +77,10 @@ def room_state_to_wire(room: Room) -> room_pb2.RoomState:
     )
 
 
-def settings_to_wire(room_id: RoomId, settings: RoomSettings) -> room_pb2.RoomSettings:
+def settings_to_wire(room_id: RoomId, settings: RoomSettings | None) -> room_pb2.RoomSettings:
+    """None: the room is over."""
+    if settings is None:
+        return room_pb2.RoomSettings(room_id=room_id, ended=True)
     return room_pb2.RoomSettings(
         room_id=room_id,
         version=settings.version,
@@ -169,12 +172,7 @@ def _put_event(message: event_pb2.SessionEvent, fact: event.Event) -> None:
             | event.ParticipantWaiting()
         ):
             _put_participant_event(message, fact)
-        case (
-            event.MessageReceived()
-            | event.RoomLocked()
-            | event.RoomUnlocked()
-            | event.SessionAdmitted()
-        ):
+        case event.MessageReceived() | event.RoomLocked() | event.RoomUnlocked():
             _put_room_event(message, fact)
         case event.ProducerNew(peer_id=peer_id, producer=producer):
             message.producer_new.CopyFrom(
@@ -222,7 +220,7 @@ def _put_participant_event(
 
 def _put_room_event(
     message: event_pb2.SessionEvent,
-    fact: event.MessageReceived | event.RoomLocked | event.RoomUnlocked | event.SessionAdmitted,
+    fact: event.MessageReceived | event.RoomLocked | event.RoomUnlocked,
 ) -> None:
     match fact:
         case event.MessageReceived(from_peer_id=sender, to_peer_id=to, body_json=body_json):
@@ -235,8 +233,6 @@ def _put_room_event(
             message.room_locked.SetInParent()
         case event.RoomUnlocked():
             message.room_unlocked.SetInParent()
-        case event.SessionAdmitted():
-            message.session_admitted.SetInParent()
 
 
 def _put_consumer_event(

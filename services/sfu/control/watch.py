@@ -39,11 +39,19 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """A session waited, and has its seat now."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
-    """The settings of a room, for its gateway to keep."""
+    """The settings of a room, for its gateway to keep; None: the room is over."""
 
     room_id: RoomId
-    settings: RoomSettings
+    settings: RoomSettings | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Beat:
     engine_tick: int
 
 
-Message = News | Ended | Kept | Beat
+Message = News | Ended | Admitted | Kept | Beat
 
 
 @dataclass(eq=False, slots=True)
@@ -80,6 +88,12 @@ class Watch:
         if self.kept.get(room_id) != settings.version:
             self.kept[room_id] = settings.version
             self.mailbox.push(Kept(room_id, settings))
+
+    def drop(self, room_id: RoomId, *, has_moved: bool) -> None:
+        """The room is over here; its settings with it, unless it goes on elsewhere."""
+        was_kept = self.kept.pop(room_id, None) is not None
+        if was_kept and not has_moved:
+            self.mailbox.push(Kept(room_id, None))
 
 
 class WatchBook:

@@ -37,7 +37,7 @@ from services.sfu.control.rtp_wire import (
     parameters_to_wire,
 )
 from services.sfu.control.seat import Call, Seat
-from services.sfu.control.watch import Beat, Ended, Kept, News
+from services.sfu.control.watch import Admitted, Beat, Ended, Kept, News
 from services.sfu.control.watch import Message as WatchMessage
 from services.sfu.control.worker import Attach, Join
 from services.sfu.core import port
@@ -322,6 +322,13 @@ def watch_message_to_wire(message: WatchMessage) -> sfu_service_pb2.WatchRespons
     match message:
         case News():
             return sfu_service_pb2.WatchResponse(event=news_to_wire(message))
+        case Admitted(session_id=session_id, connection_id=connection_id):
+            return sfu_service_pb2.WatchResponse(
+                admitted=sfu_service_pb2.SessionAdmitted(
+                    session_id=session_id,
+                    connection_id=connection_to_wire(connection_id, session_id),
+                )
+            )
         case Kept(room_id=room_id, settings=settings):
             return sfu_service_pb2.WatchResponse(room_settings=settings_to_wire(room_id, settings))
         case Ended(session_id=session_id, reason=reason, connection_id=connection_id):

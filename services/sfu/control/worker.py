@@ -31,8 +31,9 @@ from services.common.telemetry import current_traceparent
 from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command
 from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_session
-from services.sfu.control.watch import Ended, News, Watch, WatchBook
+from services.sfu.control.watch import Admitted, Ended, News, Watch, WatchBook
 from services.sfu.core.effect import (
+    AdmitSession,
     Effect,
     EndSession,
     KeepSettings,
@@ -460,6 +461,8 @@ class Worker:
             case TellOperator(session_id=concerned, event=event):
                 news = News(concerned or SessionId(""), room.epoch, 0, traceparent, event)
                 self.operators.push(room.room_id, news)
+            case AdmitSession(session_id=session_id):
+                self._admitted(session_id)
             case EndSession(session_id=session_id, reason=reason, message=message):
                 self._end(session_id, reason, message)
             case KeepSettings(settings=settings):
@@ -480,7 +483,12 @@ class Worker:
                 seat.watch.keep(room.room_id, settings)
                 self._check_overflow(seat.watch)
 
-    def _push(self, watch: Watch, message: News | Ended) -> None:
+    def _admitted(self, session_id: SessionId) -> None:
+        seat = self.seats.get(session_id)
+        if seat is not None and seat.watch is not None:
+            self._push(seat.watch, Admitted(session_id, seat.connection_id))
+
+    def _push(self, watch: Watch, message: News | Ended | Admitted) -> None:
         watch.mailbox.push(message)
         self._check_overflow(watch)
 
@@ -508,7 +516,7 @@ class Worker:
                 del self.rooms[room.room_id]
                 self.operators.end(room.room_id)
                 for watch in self.watches.all():
-                    watch.kept.pop(room.room_id, None)
+                    watch.drop(room.room_id, has_moved=room.has_moved)
                 log.info("sfu.room.closed", room_id=room.room_id)
             return
         deadline_ms = room.deadline_ms()

@@ -117,10 +117,25 @@ class EndSession:
 
 
 @dataclass(frozen=True, slots=True)
+class AdmitSession:
+    """The session waited, and has its seat now."""
+
+    session_id: SessionId
+
+
+@dataclass(frozen=True, slots=True)
 class KeepSettings:
     """For the gateways of the room: they give them back when the worker is gone."""
 
     settings: RoomSettings
 
 
-Effect = MediaCommand | TellSession | TellLatest | TellOperator | EndSession | KeepSettings
+Effect = (
+    MediaCommand
+    | TellSession
+    | TellLatest
+    | TellOperator
+    | AdmitSession
+    | EndSession
+    | KeepSettings
+)

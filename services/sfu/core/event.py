@@ -145,11 +145,6 @@ class RoomUnlocked:
     """The opposite."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionAdmitted:
-    """Latest-only. The session waited and has its seat now."""
-
-
 Event = (
     ParticipantJoined
     | ParticipantUpdated
@@ -167,5 +162,4 @@ Event = (
     | MessageReceived
     | RoomLocked
     | RoomUnlocked
-    | SessionAdmitted
 )

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from services.common.errors import Code, Refusal
 from services.common.ids import PeerId, ProducerId, UserId
+from services.sfu.core.effect import AdmitSession
 from services.sfu.core.event import (
     ParticipantJoined,
     ParticipantUpdated,
     RoomLocked,
     RoomUnlocked,
-    SessionAdmitted,
 )
 from services.sfu.core.limit import check_reason
 from services.sfu.core.lobby import Lobby
@@ -145,8 +145,8 @@ class Moderation:
         self._lobby.remove(session)
         session.is_waiting = False
         self._roster.add(session)
+        self._roster.do(AdmitSession(session.session_id))
         self._roster.tell_participant(session, ParticipantJoined)
-        self._roster.tell_latest(session, SessionAdmitted())
 
     def _target(self, moderator: Session, peer_id: PeerId) -> Session:
         target = self._roster.visible_peer(moderator, peer_id)

@@ -96,6 +96,8 @@ class Room:
         self.router = Router(self.roster, router_capabilities, SsrcPool(ssrc_start))
         self.lobby = Lobby(self.roster)
         self.moderation = Moderation(self.roster, self.router, self.lobby, self.leave)
+        # Another worker has it now.
+        self.has_moved = False
         self._patience = patience
 
     @property
@@ -233,7 +235,11 @@ class Room:
         self.roster.evict(session)
 
     def stop(self, reason: str) -> None:
-        """End the room with every session in it. Nobody is told of the others' going."""
+        """End the room with every session in it: another worker owns it.
+
+        Nobody is told of the others' going.
+        """
+        self.has_moved = True
         for session in list(self.roster.sessions.values()):
             for transport_id in session.transports:
                 self.roster.do(CloseTransport(transport_id))

@@ -108,6 +108,7 @@ def test_lost_worker_sends_the_client_to_resume() -> None:
         "reason": "WORKER_LOST",
         "action": "resume",
         "after_ms": 40,
+        "message": None,
     }
     assert stage.closed is not None
     assert stage.closed.code == 1012

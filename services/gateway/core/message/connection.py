@@ -102,3 +102,5 @@ class SessionClosing(Payload):
     reason: str
     action: Literal["resume", "rejoin", "stop"]
     after_ms: int
+    # A moderator's words.
+    message: str | None = None

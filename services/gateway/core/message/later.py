@@ -6,21 +6,12 @@ from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from services.gateway.core.message.envelope import Request
 from services.gateway.core.message.field import (
-    DisplayName,
     Identifier,
-    Opaque,
     WireModel,
 )
 from services.gateway.core.message.media import ConsumerName
-from services.gateway.core.message.room import NoPayload
 
 Sdp = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
-Reason = Annotated[str, StringConstraints(max_length=256)]
-
-
-class RoomLock(Request):
-    type: Literal["room:lock", "room:unlock"]
-    payload: NoPayload = NoPayload()
 
 
 class RestartIcePayload(WireModel):
@@ -81,37 +72,6 @@ class IceCandidateAdd(Request):
     payload: IceCandidatePayload
 
 
-class MessageSendPayload(WireModel):
-    to: Identifier | None = None
-    body: JsonValue
-
-
-class MessageSend(Request):
-    type: Literal["message:send"]
-    payload: MessageSendPayload
-
-
-class PeerUpdatePayload(WireModel):
-    app_data: Opaque | None = None
-    display_name: DisplayName | None = None
-    hand_raised: bool | None = None
-
-
-class PeerUpdate(Request):
-    type: Literal["peer:update"]
-    payload: PeerUpdatePayload = PeerUpdatePayload()
-
-
-class PeerModerationPayload(WireModel):
-    peer_id: Identifier
-    reason: Reason | None = None
-
-
-class PeerModeration(Request):
-    type: Literal["peer:admit", "peer:reject", "peer:kick", "peer:mute", "peer:unmute"]
-    payload: PeerModerationPayload
-
-
 class StatsGetPayload(WireModel):
     transport_id: Identifier | None = None
     producer_id: Identifier | None = None
@@ -130,15 +90,11 @@ class StatsGet(Request):
 
 
 NotBuilt = (
-    RoomLock
-    | TransportRestartIce
+    TransportRestartIce
     | ConsumerSetPriority
     | Data
     | SdpOffer
     | SdpAnswer
     | IceCandidateAdd
-    | MessageSend
-    | PeerUpdate
-    | PeerModeration
     | StatsGet
 )

@@ -22,7 +22,16 @@ from services.gateway.core.message.media import (
     ProducerPause,
     ProducerResume,
 )
-from services.gateway.core.message.room import RoomJoin, RoomLeave
+from services.gateway.core.message.peer import (
+    PeerAdmit,
+    PeerKick,
+    PeerMute,
+    PeerReject,
+    PeerUnmute,
+    PeerUpdate,
+)
+from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomLock, RoomUnlock
+from services.gateway.core.message.text import MessageSend
 from services.gateway.core.message.transport import (
     TransportClose,
     TransportConnect,
@@ -45,6 +54,15 @@ WorkerRequest = (
     | ConsumerClose
     | ConsumerSetLayers
     | ConsumerRequestKeyFrame
+    | MessageSend
+    | PeerUpdate
+    | PeerAdmit
+    | PeerReject
+    | PeerKick
+    | PeerMute
+    | PeerUnmute
+    | RoomLock
+    | RoomUnlock
 )
 
 AnyRequest = AuthRequest | AuthRefresh | RoomJoin | Ping | WorkerRequest | NotBuilt

@@ -401,25 +401,6 @@ class RoomUnlocked(_message.Message):
 Global___RoomUnlocked: _TypeAlias = RoomUnlocked  # noqa: Y015
 
 @_typing.final
-class SessionAdmitted(_message.Message):
-    """This session waited and has its seat: the gateway asks for it with JoinRoom, as one asks again.
-    Latest-only.
-    """
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    def __init__(
-        self,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___SessionAdmitted: _TypeAlias = SessionAdmitted  # noqa: Y015
-
-@_typing.final
 class SessionEvent(_message.Message):
     """One event for one session.
 
@@ -451,7 +432,6 @@ class SessionEvent(_message.Message):
     MESSAGE_RECEIVED_FIELD_NUMBER: _builtins.int
     ROOM_LOCKED_FIELD_NUMBER: _builtins.int
     ROOM_UNLOCKED_FIELD_NUMBER: _builtins.int
-    SESSION_ADMITTED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     epoch: _builtins.str
     """Names one life of the room on one worker; seq starts again at 1 in a new one."""
@@ -494,8 +474,6 @@ class SessionEvent(_message.Message):
     def room_locked(self) -> Global___RoomLocked: ...
     @_builtins.property
     def room_unlocked(self) -> Global___RoomUnlocked: ...
-    @_builtins.property
-    def session_admitted(self) -> Global___SessionAdmitted: ...
     def __init__(
         self,
         *,
@@ -520,13 +498,12 @@ class SessionEvent(_message.Message):
         message_received: Global___MessageReceived | None = ...,
         room_locked: Global___RoomLocked | None = ...,
         room_unlocked: Global___RoomUnlocked | None = ...,
-        session_admitted: Global___SessionAdmitted | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "session_admitted", b"session_admitted", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "transport_closed", b"transport_closed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "seq", b"seq", "session_admitted", b"session_admitted", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "participant_waiting", "message_received", "room_locked", "room_unlocked", "session_admitted"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "participant_waiting", "message_received", "room_locked", "room_unlocked"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

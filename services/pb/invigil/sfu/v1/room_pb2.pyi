@@ -272,6 +272,7 @@ class RoomSettings(_message.Message):
     BANNED_USER_IDS_FIELD_NUMBER: _builtins.int
     MUTED_USER_IDS_FIELD_NUMBER: _builtins.int
     MUTED_PRODUCER_IDS_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
     room_id: _builtins.str
     version: _builtins.int
     """Grows with every change."""
@@ -279,6 +280,8 @@ class RoomSettings(_message.Message):
     max_participants: _builtins.int
     waiting_room: _builtins.bool
     locked: _builtins.bool
+    ended: _builtins.bool
+    """On a watch only: the room is over, with all of this, and was not moved. Nothing else is set."""
     @_builtins.property
     def member_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Users who may come back while the room is locked."""
@@ -311,10 +314,11 @@ class RoomSettings(_message.Message):
         banned_user_ids: _abc.Iterable[_builtins.str] | None = ...,
         muted_user_ids: _abc.Iterable[_builtins.str] | None = ...,
         muted_producer_ids: _abc.Iterable[_builtins.str] | None = ...,
+        ended: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted_user_ids", b"admitted_user_ids", "banned_user_ids", b"banned_user_ids", "locked", b"locked", "max_participants", b"max_participants", "member_user_ids", b"member_user_ids", "muted_producer_ids", b"muted_producer_ids", "muted_user_ids", b"muted_user_ids", "room_id", b"room_id", "version", b"version", "visibility", b"visibility", "waiting_room", b"waiting_room"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted_user_ids", b"admitted_user_ids", "banned_user_ids", b"banned_user_ids", "ended", b"ended", "locked", b"locked", "max_participants", b"max_participants", "member_user_ids", b"member_user_ids", "muted_producer_ids", b"muted_producer_ids", "muted_user_ids", b"muted_user_ids", "room_id", b"room_id", "version", b"version", "visibility", b"visibility", "waiting_room", b"waiting_room"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

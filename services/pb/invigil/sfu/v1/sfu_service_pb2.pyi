@@ -246,6 +246,7 @@ class WatchResponse(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
     ROOM_SETTINGS_FIELD_NUMBER: _builtins.int
+    ADMITTED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def started(self) -> Global___WatchStarted: ...
     @_builtins.property
@@ -258,6 +259,8 @@ class WatchResponse(_message.Message):
     def room_settings(self) -> _room_pb2.RoomSettings:
         """On every change, and before the first event of a session in a room that is new to this watch."""
 
+    @_builtins.property
+    def admitted(self) -> Global___SessionAdmitted: ...
     def __init__(
         self,
         *,
@@ -266,12 +269,13 @@ class WatchResponse(_message.Message):
         event: _event_pb2.SessionEvent | None = ...,
         ended: Global___SessionEnded | None = ...,
         room_settings: _room_pb2.RoomSettings | None = ...,
+        admitted: Global___SessionAdmitted | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "room_settings", b"room_settings", "started", b"started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "room_settings", b"room_settings", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "room_settings", b"room_settings", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "room_settings", b"room_settings", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["started", "heartbeat", "event", "ended", "room_settings"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["started", "heartbeat", "event", "ended", "room_settings", "admitted"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -365,6 +369,33 @@ class SessionEnded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SessionEnded: _TypeAlias = SessionEnded  # noqa: Y015
+
+@_typing.final
+class SessionAdmitted(_message.Message):
+    """The session waited, and has its seat now: the gateway asks for it with JoinRoom, as one asks again.
+    Before its first event.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    connection_id: _builtins.str
+    """As in SessionEvent."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        connection_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionAdmitted: _TypeAlias = SessionAdmitted  # noqa: Y015
 
 @_typing.final
 class JoinRoomRequest(_message.Message):
