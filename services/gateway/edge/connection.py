@@ -44,7 +44,7 @@ from services.gateway.core.limit import Limits, TokenBucket, cost_of
 from services.gateway.core.message.connection import ErrorReply, IceServer, Pong
 from services.gateway.core.message.envelope import Outbound, encode
 from services.gateway.core.message.request import BINARY_FRAME, parse
-from services.gateway.core.message.room import RoomState
+from services.gateway.core.message.room import RoomState, RoomWaiting
 from services.gateway.core.order import Position
 from services.gateway.core.port import Seat, Upstream
 from services.gateway.core.refusal import UNEXPECTED
@@ -291,7 +291,9 @@ class Connection:
         try:
             if self._seat is None:
                 self._seat, answer = await self._upstream.join(effect, self._hear)
-                log.info("gateway.session.joined", room_id=effect.room_id)
+                waits = isinstance(answer.payload, RoomWaiting)
+                what = "gateway.session.waiting" if waits else "gateway.session.joined"
+                log.info(what, room_id=effect.room_id)
             else:
                 answer = await self._seat.join_again(effect)
             answer = self._with_resume_token(effect, answer, self._seat.place)

@@ -57,9 +57,9 @@ class Fleet:
 
     def __init__(self, addresses: Sequence[str], gateway_id: GatewayId, patience: Patience) -> None:
         self._directory = EmbeddedDirectory()
-        self._settings: SettingsBook[Link] = SettingsBook(time.monotonic)
+        self.settings: SettingsBook[Link] = SettingsBook(time.monotonic)
         self.links = [
-            Link(address, gateway_id, patience, self._directory.described, self._settings)
+            Link(address, gateway_id, patience, self._directory.described, self.settings)
             for address in addresses
         ]
         self._directory.links = self.links
@@ -214,7 +214,7 @@ class Fleet:
 
     def _give_settings(self, errand: Errand) -> None:
         """Let a room that is made anew begin with what was decided in it before."""
-        settings = self._settings.newest(errand.room_id)
+        settings = self.settings.newest(errand.room_id)
         if settings is not None and isinstance(errand.message, pb.JoinRoomRequest):
             errand.message.room_settings.CopyFrom(settings)
 

@@ -101,7 +101,14 @@ def test_claim_of_a_wrong_shape_makes_the_token_invalid(wrong: dict[str, Any]) -
 
 def test_grants_come_from_the_token() -> None:
     admission = admit(
-        claims(create=True, publish=False, subscribe=False, visibility="open", maxParticipants=9),
+        claims(
+            create=True,
+            publish=False,
+            subscribe=False,
+            visibility="open",
+            maxParticipants=9,
+            waitingRoom=True,
+        ),
         asked(),
     )
 
@@ -109,6 +116,7 @@ def test_grants_come_from_the_token() -> None:
     assert not admission.may_publish
     assert not admission.may_subscribe
     assert (admission.visibility, admission.max_participants) == ("open", 9)
+    assert admission.waiting_room
 
 
 @pytest.mark.parametrize(

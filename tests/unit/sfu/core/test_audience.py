@@ -1,5 +1,7 @@
 """Producers that exist for some peers only: a proctor who talks to one candidate."""
 
+from functools import partial
+
 from services.common.errors import Code, Refusal
 from services.common.ids import PeerId
 from services.sfu.core import event
@@ -39,7 +41,7 @@ def test_producer_with_an_audience_is_told_to_nobody_else() -> None:
         assert talk.made.told(other) == []
     router = talk.stage.room.router
     for action in (router.pause_producer, router.resume_producer, router.close_producer):
-        after = talk.stage.after(lambda action=action: action(talk.eve, talk.voice.producer_id))
+        after = talk.stage.after(partial(action, talk.eve, talk.voice.producer_id))
         assert len(after.told(talk.ada)) == 1
         for other in (talk.ben, talk.pat, talk.obs, talk.eve):
             assert after.told(other) == []
@@ -84,9 +86,7 @@ def test_peer_that_leaves_and_comes_back_is_still_addressed() -> None:
 def test_audience_is_of_other_peers_who_are_here() -> None:
     talk = Talk()
     for audience in (("nobody",), ("ada", "nobody"), ("eve",)):
-        refused = refusal_of(
-            lambda audience=audience: talk.stage.publish(talk.eve, Kind.AUDIO, audience=audience)
-        )
+        refused = refusal_of(talk.stage.publish, talk.eve, Kind.AUDIO, audience=audience)
         assert (refused.code, refused.reason) == (Code.PRODUCE_ERROR, "PEER_NOT_FOUND")
 
 

@@ -53,10 +53,7 @@ def test_peer_that_is_not_there_or_not_to_be_seen_is_not_found(name: str) -> Non
     # The token of a candidate may say so, though nobody would.
     odd = stage.join("ben", may_moderate=True)
 
-    unseen, unknown = (
-        refusal_of(lambda target=target: act(stage, name, odd, target))
-        for target in ("ada", "nobody")
-    )
+    unseen, unknown = (refusal_of(act, stage, name, odd, target) for target in ("ada", "nobody"))
 
     assert (unseen.code, unseen.reason) == (Code.NOT_FOUND, "PEER_NOT_FOUND")
     assert unseen.message == unknown.message
@@ -70,7 +67,7 @@ def test_moderator_is_not_moderated_on_any_of_its_devices(name: str) -> None:
     stage.join("pats-phone", user_id=UserId("user-pat"))
 
     for target in ("pat", "pats-phone"):
-        refused = refusal_of(lambda target=target: act(stage, name, eve, target))
+        refused = refusal_of(act, stage, name, eve, target)
         assert refused.reason == "PEER_IS_MODERATOR"
 
 
@@ -91,9 +88,7 @@ def test_kicked_user_is_gone_from_every_device_and_stays_out() -> None:
     ]
     assert after.told(ben) == []
     for role in Role:
-        refused = refusal_of(
-            lambda role=role: stage.join("again", role, user_id=ADA, had_seat=True)
-        )
+        refused = refusal_of(stage.join, "again", role, user_id=ADA, had_seat=True)
         assert (refused.code, refused.reason) == (Code.FORBIDDEN, "BANNED")
 
 
@@ -222,7 +217,7 @@ def test_producer_of_another_is_unknown_to_who_may_not_moderate() -> None:
     camera = stage.publish(stage.join("ada"))
 
     refused, unknown = (
-        refusal_of(lambda name=name: stage.room.moderation.pause_producer(guest, name))
+        refusal_of(stage.room.moderation.pause_producer, guest, name)
         for name in (camera.producer_id, ProducerId("p.9"))
     )
 
