@@ -83,18 +83,6 @@ class Watch:
         self.ticks += 1
         self.mailbox.push(Beat(self.ticks, engine_tick))
 
-    def keep(self, room_id: RoomId, settings: RoomSettings) -> None:
-        """Put the settings of a room on the stream, unless they are there already."""
-        if self.kept.get(room_id) != settings.version:
-            self.kept[room_id] = settings.version
-            self.mailbox.push(Kept(room_id, settings))
-
-    def drop(self, room_id: RoomId, *, has_moved: bool) -> None:
-        """The room is over here; its settings with it, unless it goes on elsewhere."""
-        was_kept = self.kept.pop(room_id, None) is not None
-        if was_kept and not has_moved:
-            self.mailbox.push(Kept(room_id, None))
-
 
 class WatchBook:
     """The streams that are open."""

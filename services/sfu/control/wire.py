@@ -16,6 +16,7 @@ from services.common.ids import (
     WatchId,
 )
 from services.pb.invigil.sfu.v1 import room_pb2, sfu_service_pb2
+from services.sfu.control.join import Attach, Join
 from services.sfu.control.room_wire import (
     DIRECTION_TO_WIRE,
     connection_to_wire,
@@ -39,7 +40,6 @@ from services.sfu.control.rtp_wire import (
 from services.sfu.control.seat import Call, Seat
 from services.sfu.control.watch import Admitted, Beat, Ended, Kept, News
 from services.sfu.control.watch import Message as WatchMessage
-from services.sfu.control.worker import Attach, Join
 from services.sfu.core import port
 from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.peer import Transport

@@ -8,10 +8,10 @@ session it was for and nothing else.
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from google.protobuf.message import Message
+from google.protobuf.message import Message as Reply
 
 from services.common.errors import Code, Refusal
 from services.common.ids import (
@@ -28,30 +28,17 @@ from services.common.ids import (
 )
 from services.common.log import bound, get_logger
 from services.common.telemetry import current_traceparent
+from services.sfu.control.delivery import Delivery
+from services.sfu.control.join import Attach, Join
 from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command
 from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_session
-from services.sfu.control.watch import Admitted, Ended, News, Watch, WatchBook
-from services.sfu.core.effect import (
-    AdmitSession,
-    Effect,
-    EndSession,
-    KeepSettings,
-    TellLatest,
-    TellOperator,
-    TellSession,
-)
-from services.sfu.core.limit import (
-    MAX_PEERS_PER_ROOM,
-    check_id,
-    check_name,
-    check_request_id,
-)
+from services.sfu.control.watch import Ended, Watch, WatchBook
+from services.sfu.core.effect import Effect, Message
+from services.sfu.core.limit import check_id, check_name, check_request_id
 from services.sfu.core.peer import Producer, Session
 from services.sfu.core.port import Media, TransportState
-from services.sfu.core.room import JoinRequest, Patience, Room
-from services.sfu.core.settings import RoomSettings
-from services.sfu.core.visibility import Visibility
+from services.sfu.core.room import Patience, Room
 
 HEARTBEAT_INTERVAL_S = 1.0
 
@@ -60,7 +47,7 @@ PASSING = frozenset({Code.UNAVAILABLE, Code.WRONG_WORKER, Code.INTERNAL})
 
 log = get_logger("sfu.worker")
 
-Answer = TypeVar("Answer", bound=Message)
+Answer = TypeVar("Answer", bound=Reply)
 Result = TypeVar("Result")
 
 
@@ -75,40 +62,6 @@ class WorkerConfig:
     waiting_ms: int = 1_800_000
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
-    """Who wants to join what. `max_peers`: 0 means the worker's default; 1,000 are the most.
-
-    `resume_counter`: of the token of a session whose worker is gone. `settings`: what the gateway
-    has kept of the room; they count for more than visibility, max_peers and waiting_room.
-    """
-
-    room_id: RoomId
-    watch_id: WatchId
-    connection_id: ConnectionId
-    request_id: str
-    generation: int
-    create: bool
-    visibility: Visibility
-    max_peers: int
-    request: JoinRequest
-    resume_counter: int | None = None
-    waiting_room: bool = False
-    settings: RoomSettings | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attach:
-    """Which connection takes a session over, and the counter of its resume token."""
-
-    room_id: RoomId
-    session_id: SessionId
-    counter: int
-    watch_id: WatchId
-    connection_id: ConnectionId
-    generation: int
-
-
 class Worker:
     """Owned by the process; lives on its event loop. `start` it, `close` it at the end."""
 
@@ -121,6 +74,7 @@ class Worker:
         self.seats = SeatBook()
         self.watches = WatchBook()
         self.operators = OperatorBook()
+        self.delivery = Delivery(self.seats, self.operators, self.close_watch)
         self._clock_ms = clock_ms
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()
@@ -166,7 +120,7 @@ class Worker:
         check_request_id(join.request_id)
         seat = self.seats.get(join.request.session_id)
         if seat is not None and join.resume_counter is not None:
-            return self._attach(seat, _attach_of(join, join.resume_counter), answer)
+            return self._attach(seat, join.as_attach(join.resume_counter), answer)
         if seat is not None:
             stored = seat.replies.find(join.request_id, digest)
             if stored is not None:
@@ -212,7 +166,7 @@ class Worker:
         The id of the watch proves that it is the same gateway. The seat stays as it was first asked
         for. Raises Refusal.
         """
-        if seat.watch is None or seat.watch.watch_id != join.watch_id or not _is_same(seat, join):
+        if seat.watch is None or seat.watch.watch_id != join.watch_id or not join.is_of(seat):
             raise Refusal(Code.INVALID_MESSAGE, "ALREADY_JOINED", "The session has joined.")
         self._check_generation(seat.room, join.generation)
         with bound(room_id=join.room_id, session_id=seat.session_id):
@@ -240,9 +194,11 @@ class Worker:
         def rebind() -> Answer:
             is_repeat = seat.watch is watch and seat.connection_id == attach.connection_id
             if seat.watch is not None and not is_repeat:
-                self._push(seat.watch, Ended(seat.session_id, "REPLACED", seat.connection_id))
+                self.delivery.push(
+                    seat.watch, Ended(seat.session_id, "REPLACED", seat.connection_id)
+                )
             seat.attach(attach.counter, watch, attach.connection_id)
-            watch.keep(seat.room_id, seat.room.settings)
+            self.delivery.keep_on(watch, seat.room)
             seat.room.attach(seat.session)
             return answer(seat)
 
@@ -360,7 +316,7 @@ class Worker:
         except Exception:
             log.exception("sfu.session.fault_not_cleared", session_id=seat.session_id)
             seat.room.evict(seat.session)
-            self._end(seat.session_id, "WORKER_FAULT")
+            self.delivery.end(seat.session_id, "WORKER_FAULT")
             self._settle(seat.room)
 
     def _seat_of_transport(self, transport_id: TransportId) -> Seat | None:
@@ -376,7 +332,7 @@ class Worker:
             log.info("sfu.room.opened", epoch=seat.room.epoch, generation=seat.room.generation)
         self.rooms[seat.room.room_id] = seat.room
         if seat.watch is not None:
-            seat.watch.keep(seat.room_id, seat.room.settings)
+            self.delivery.keep_on(seat.watch, seat.room)
 
     def _room_for(self, join: Join) -> Room:
         room = self.rooms.get(join.room_id)
@@ -399,17 +355,10 @@ class Worker:
             join.room_id,
             Epoch(secrets.token_hex(8)),
             join.generation,
-            self._settings_for(join),
+            join.new_settings(self.config.max_peers),
             Patience(self.config.grace_ms, self.config.waiting_ms),
             ssrc_start=secrets.randbits(32),
         )
-
-    def _settings_for(self, join: Join) -> RoomSettings:
-        if join.settings is not None:
-            max_peers = min(join.settings.max_peers, MAX_PEERS_PER_ROOM)
-            return replace(join.settings, max_peers=max_peers)
-        max_peers = min(join.max_peers or self.config.max_peers, MAX_PEERS_PER_ROOM)
-        return RoomSettings(join.visibility, max_peers, join.waiting_room)
 
     def _check_peer_elsewhere(self, join: Join) -> None:
         # Ids of transports, producers and consumers begin with the peer's and are the worker's own
@@ -453,58 +402,10 @@ class Worker:
             raise failure
 
     def _perform_one(self, room: Room, effect: Effect, traceparent: str) -> None:
-        match effect:
-            case TellSession(session_id=session_id, seq=seq, event=event):
-                self._tell(News(session_id, room.epoch, seq, traceparent, event))
-            case TellLatest(session_id=session_id, event=event):
-                self._tell(News(session_id, room.epoch, 0, traceparent, event))
-            case TellOperator(session_id=concerned, event=event):
-                news = News(concerned or SessionId(""), room.epoch, 0, traceparent, event)
-                self.operators.push(room.room_id, news)
-            case AdmitSession(session_id=session_id):
-                self._admitted(session_id)
-            case EndSession(session_id=session_id, reason=reason, message=message):
-                self._end(session_id, reason, message)
-            case KeepSettings(settings=settings):
-                self._keep(room, settings)
-            case _:
-                command(self.media, effect)
-
-    def _tell(self, news: News) -> None:
-        seat = self.seats.get(news.session_id)
-        if seat is not None and seat.watch is not None:
-            self._push(seat.watch, replace(news, connection_id=seat.connection_id))
-
-    def _keep(self, room: Room, settings: RoomSettings) -> None:
-        """Give the settings to every gateway that has a session in the room."""
-        for session in [*room.roster.sessions.values(), *room.lobby.sessions()]:
-            seat = self.seats.get(session.session_id)
-            if seat is not None and seat.watch is not None:
-                seat.watch.keep(room.room_id, settings)
-                self._check_overflow(seat.watch)
-
-    def _admitted(self, session_id: SessionId) -> None:
-        seat = self.seats.get(session_id)
-        if seat is not None and seat.watch is not None:
-            self._push(seat.watch, Admitted(session_id, seat.connection_id))
-
-    def _push(self, watch: Watch, message: News | Ended | Admitted) -> None:
-        watch.mailbox.push(message)
-        self._check_overflow(watch)
-
-    def _check_overflow(self, watch: Watch) -> None:
-        if watch.mailbox.has_overflown:
-            # Detaching its sessions is the next round's work: this round's effects go first.
-            asyncio.get_running_loop().call_soon(self.close_watch, watch)
-
-    def _end(self, session_id: SessionId, reason: str, message: str = "") -> None:
-        seat = self.seats.end(session_id)
-        if seat is None:
-            return
-        watch = seat.unbind()
-        if watch is not None:
-            self._push(watch, Ended(session_id, reason, seat.connection_id, message))
-        log.info("sfu.session.ended", session_id=session_id, peer_id=seat.peer_id, reason=reason)
+        if isinstance(effect, Message):
+            self.delivery.deliver(room, effect, traceparent)
+        else:
+            command(self.media, effect)
 
     def _settle(self, room: Room) -> None:
         """Forget a room that is empty; else wake up when something of it is due."""
@@ -516,7 +417,7 @@ class Worker:
                 del self.rooms[room.room_id]
                 self.operators.end(room.room_id)
                 for watch in self.watches.all():
-                    watch.drop(room.room_id, has_moved=room.has_moved)
+                    self.delivery.drop(watch, room.room_id, has_moved=room.has_moved)
                 log.info("sfu.room.closed", room_id=room.room_id)
             return
         deadline_ms = room.deadline_ms()
@@ -554,19 +455,3 @@ class Worker:
             watch.beat(engine_tick)
             if watch.mailbox.has_overflown:
                 self.close_watch(watch)
-
-
-def _is_same(seat: Seat, join: Join) -> bool:
-    wanted = (join.room_id, join.request.peer_id, join.request.role)
-    return wanted == (seat.room_id, seat.peer_id, seat.session.role)
-
-
-def _attach_of(join: Join, counter: int) -> Attach:
-    return Attach(
-        room_id=join.room_id,
-        session_id=join.request.session_id,
-        counter=counter,
-        watch_id=join.watch_id,
-        connection_id=join.connection_id,
-        generation=join.generation,
-    )

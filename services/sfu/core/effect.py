@@ -130,12 +130,5 @@ class KeepSettings:
     settings: RoomSettings
 
 
-Effect = (
-    MediaCommand
-    | TellSession
-    | TellLatest
-    | TellOperator
-    | AdmitSession
-    | EndSession
-    | KeepSettings
-)
+Message = TellSession | TellLatest | TellOperator | AdmitSession | EndSession | KeepSettings
+Effect = MediaCommand | Message

@@ -109,6 +109,10 @@ class Room:
         """Whether nobody is here, and nobody waits."""
         return len(self.roster) == 0 and len(self.lobby) == 0
 
+    def everyone(self) -> list[Session]:
+        """All sessions, seated and waiting."""
+        return [*self.roster.sessions.values(), *self.lobby.sessions()]
+
     def has_peer(self, peer_id: PeerId) -> bool:
         """Whether this peer is here, or waits."""
         return self.roster.find_peer(peer_id) is not None or peer_id in self.lobby
