@@ -11,6 +11,7 @@ from services.common.ids import PeerId
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.sfu.control import wire
 from services.sfu.control.seat import Seat
+from services.sfu.control.worker import Worker
 from services.sfu.core import text
 
 Reply = TypeVar("Reply", bound=Message)
@@ -19,6 +20,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 class ModerationCalls(ABC):
     """Methods of SfuService; everything is decided in core."""
+
+    _worker: Worker
 
     @abstractmethod
     def _act(
@@ -29,6 +32,7 @@ class ModerationCalls(ABC):
         self, request: pb.UpdatePeerRequest, context: Context
     ) -> pb.UpdatePeerResponse:
         def action(seat: Seat) -> pb.UpdatePeerResponse:
+            seat.session.allowance.spend(self._worker.clock_ms())
             has = request.HasField
             seat.room.update(
                 seat.session,
@@ -44,6 +48,7 @@ class ModerationCalls(ABC):
         self, request: pb.SendMessageRequest, context: Context
     ) -> pb.SendMessageResponse:
         def action(seat: Seat) -> pb.SendMessageResponse:
+            seat.session.allowance.spend(self._worker.clock_ms())
             to = PeerId(request.to_peer_id) if request.to_peer_id else None
             text.send(seat.room.roster, seat.session, to, request.body_json)
             return pb.SendMessageResponse(position=wire.position_to_wire(seat))

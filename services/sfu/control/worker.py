@@ -43,7 +43,7 @@ from services.sfu.core.room import Patience, Room
 HEARTBEAT_INTERVAL_S = 1.0
 
 # Replies that another attempt may change are not kept for repeats.
-PASSING = frozenset({Code.UNAVAILABLE, Code.WRONG_WORKER, Code.INTERNAL})
+PASSING = frozenset({Code.UNAVAILABLE, Code.WRONG_WORKER, Code.INTERNAL, Code.RATE_LIMITED})
 
 log = get_logger("sfu.worker")
 
@@ -75,7 +75,7 @@ class Worker:
         self.watches = WatchBook()
         self.operators = OperatorBook()
         self.delivery = Delivery(self.seats, self.operators, self.close_watch)
-        self._clock_ms = clock_ms
+        self.clock_ms = clock_ms
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
@@ -149,10 +149,10 @@ class Worker:
     def _admit(self, room: Room, join: Join) -> Session:
         """The session of a new join, seated or waiting. Raises Refusal."""
         if join.settings is None or room.room_id not in self.rooms:
-            return room.join(join.request, self._clock_ms())
+            return room.join(join.request, self.clock_ms())
         room.moderation.adopt(join.settings)
         try:
-            return room.join(join.request, self._clock_ms())
+            return room.join(join.request, self.clock_ms())
         except Refusal:
             # What the settings changed holds, whether or not this one comes in.
             self._perform(room)
@@ -233,7 +233,7 @@ class Worker:
     def detach(self, seat: Seat) -> None:
         """The session's socket is gone. To be called from an action."""
         seat.unbind()
-        seat.room.detach(seat.session, self._clock_ms())
+        seat.room.detach(seat.session, self.clock_ms())
 
     def forsake(
         self, session_id: SessionId, watch_id: WatchId, connection_id: ConnectionId, *, leave: bool
@@ -263,7 +263,7 @@ class Worker:
                 self._guarded_for(
                     producer.session_id,
                     lambda s: s.room.router.encoding_changed(
-                        producer_id, layer, self._clock_ms(), active=active
+                        producer_id, layer, self.clock_ms(), active=active
                     ),
                 )
                 return
@@ -422,12 +422,12 @@ class Worker:
             return
         deadline_ms = room.deadline_ms()
         if deadline_ms is not None:
-            delay_s = max(0, deadline_ms - self._clock_ms()) / 1000
+            delay_s = max(0, deadline_ms - self.clock_ms()) / 1000
             loop = asyncio.get_running_loop()
             self._timers[room.room_id] = loop.call_later(delay_s, self._do_what_is_due, room)
 
     def _do_what_is_due(self, room: Room) -> None:
-        now_ms = self._clock_ms()
+        now_ms = self.clock_ms()
         for session in room.expired(now_ms):
             self._guarded_for(session.session_id, lambda s: s.room.leave(s.session, "TIMED_OUT"))
         for session in room.lobby.expired(now_ms):

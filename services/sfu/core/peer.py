@@ -10,6 +10,7 @@ from services.common.ids import (
     TransportId,
     UserId,
 )
+from services.sfu.core.allowance import Allowance
 from services.sfu.core.event import ProducerView
 from services.sfu.core.layer import Activity, Selection
 from services.sfu.core.ortc import Consumable
@@ -106,6 +107,7 @@ class Session:
     # Not seated yet: nobody but moderators knows of it, and it knows of nobody.
     is_waiting: bool = False
     hand_raised: bool = False
+    allowance: Allowance = field(default_factory=Allowance)
     transports: dict[TransportId, Transport] = field(default_factory=dict)
     producers: dict[ProducerId, Producer] = field(default_factory=dict)
     consumers: dict[ConsumerId, Consumer] = field(default_factory=dict)

@@ -169,6 +169,28 @@ async def test_message_to_a_client_that_is_away_comes_when_it_is_back(
             assert (await back.event("message")).payload["body"] == "Still there?"
 
 
+async def test_one_who_says_too_much_is_told_to_wait(gateway: RunningGateway) -> None:
+    async with joined(gateway, "proctor", "Pat") as pat, joined(gateway, "candidate", "Ada") as ada:
+        answers = await asyncio.gather(
+            *(ada.request("message:send", {"body": 1}, correlationId=f"m{n}") for n in range(60))
+        )
+
+        refusals = [answer for answer in answers if answer.type == "error"]
+        assert 0 < len(refusals) <= 40
+        late = refusals[0]
+        assert (late.payload["code"], late.payload["details"]["reason"]) == (
+            "RATE_LIMITED",
+            "TOO_MUCH_SAID",
+        )
+        await asyncio.sleep(late.payload["details"]["retryAfterMs"] / 1000)
+        # The same request again: a refusal that passes is not kept.
+        assert late.correlation_id is not None
+        again = await ada.request("message:send", {"body": 1}, correlationId=late.correlation_id)
+        assert again.type == "message:sent"
+        heard = len(answers) - len(refusals) + 1
+        await eventually(lambda: sum(e.type == "message" for e in pat.events) == heard)
+
+
 async def test_hand_is_raised_and_data_changed(gateway: RunningGateway) -> None:
     async with joined(gateway, "proctor", "Pat") as pat, joined(gateway, "candidate", "Ada") as ada:
         update = {"handRaised": True, "displayName": "Ada L.", "appData": {"seat": 7}}
