@@ -16,15 +16,16 @@ def must_wait(
 ) -> bool:
     """Whether a moderator has to let this user in first.
 
-    `has_seat`: it was in the room already, in this life of it or in the one before. Raises Refusal
-    FORBIDDEN: BANNED, ROOM_LOCKED.
+    `has_seat`: it was let in before, in this life of the room or in one on another worker. That
+    does not open a locked room: whoever was in it then is a member.
+
+    Raises Refusal FORBIDDEN: BANNED, ROOM_LOCKED.
     """
     if user_id in settings.banned:
         raise Refusal(Code.FORBIDDEN, "BANNED", "A moderator has removed you from this room.")
-    if may_moderate or has_seat:
+    if may_moderate:
         return False
-    if settings.locked:
-        if user_id not in settings.members:
-            raise Refusal(Code.FORBIDDEN, "ROOM_LOCKED", "The room is locked.")
-        return False
-    return settings.waiting_room and role is Role.CANDIDATE and user_id not in settings.admitted
+    if settings.locked and user_id not in settings.members:
+        raise Refusal(Code.FORBIDDEN, "ROOM_LOCKED", "The room is locked.")
+    is_known = has_seat or user_id in settings.members | settings.admitted
+    return settings.waiting_room and role is Role.CANDIDATE and not is_known

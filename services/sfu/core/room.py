@@ -50,7 +50,7 @@ class JoinRequest:
     may_publish: bool = True
     may_subscribe: bool = True
     may_moderate: bool = False
-    # In the room's life on another worker: neither lock nor waiting room is for it.
+    # In the room's life on another worker, so it was let in there.
     had_seat: bool = False
 
     def check(self) -> None:

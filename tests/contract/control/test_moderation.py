@@ -169,7 +169,9 @@ async def test_room_that_is_made_anew_is_as_its_gateway_says(
     running: RunningWorker, gateway: Gateway
 ) -> None:
     stream = await gateway.watch()
-    change = presenting(version=7, banned_user_ids=["user-ben"], locked=True)
+    change = presenting(
+        version=7, banned_user_ids=["user-ben"], locked=True, member_user_ids=["user-cat"]
+    )
 
     assert await refused(gateway.join(stream, "ben", change=change)) == (Code.FORBIDDEN, "BANNED")
     assert await refused(gateway.join(stream, "ann", change=change)) == (
@@ -178,11 +180,7 @@ async def test_room_that_is_made_anew_is_as_its_gateway_says(
     )
     assert not running.worker.rooms
 
-    def back(request: pb.JoinRoomRequest) -> None:
-        change(request)
-        request.resume_counter = 3
-
-    joined = await gateway.join(stream, "ann", change=back)
+    joined = await gateway.join(stream, "cat", change=change)
     assert joined.joined.room.locked
     assert (await stream.next_settings()).version == 7
 

@@ -31,6 +31,10 @@ def test_proctors_observers_and_moderators_do_not_wait() -> None:
     assert not stage.join("odd", may_moderate=True).is_waiting
 
 
+def test_peer_of_a_lost_worker_was_let_in_before() -> None:
+    assert not Stage(waiting_room=True).join("ada", had_seat=True).is_waiting
+
+
 def test_admitted_peer_is_seated_at_once_and_its_user_waits_no_more() -> None:
     stage = Stage(waiting_room=True)
     eve, ada = stage.join("eve", Role.PROCTOR), stage.join("ada")

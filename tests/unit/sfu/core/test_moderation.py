@@ -105,7 +105,8 @@ def test_locked_room_lets_in_moderators_and_those_who_were_there() -> None:
     stage.join("pat", Role.PROCTOR)
     stage.room.leave(ada)
     stage.join("adas-new-tab", user_id=ADA)
-    stage.join("moved", had_seat=True)
+    # It left before the lock, and kept its resume token.
+    assert refusal_of(stage.join, "dan", had_seat=True).reason == "ROOM_LOCKED"
 
 
 def test_room_is_locked_and_unlocked_once() -> None:
