@@ -8,11 +8,14 @@ import grpc
 from google.protobuf.message import Message
 
 from services.common.ids import PeerId
+from services.common.log import get_logger
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.sfu.control import wire
 from services.sfu.control.seat import Seat
 from services.sfu.control.worker import Worker
 from services.sfu.core import text
+
+log = get_logger("sfu.moderation")
 
 Reply = TypeVar("Reply", bound=Message)
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -58,6 +61,7 @@ class ModerationCalls(ABC):
     async def LockRoom(self, request: pb.LockRoomRequest, context: Context) -> pb.LockRoomResponse:
         def action(seat: Seat) -> pb.LockRoomResponse:
             seat.room.moderation.lock(seat.session)
+            _note(seat, "lock")
             return pb.LockRoomResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -67,6 +71,7 @@ class ModerationCalls(ABC):
     ) -> pb.UnlockRoomResponse:
         def action(seat: Seat) -> pb.UnlockRoomResponse:
             seat.room.moderation.unlock(seat.session)
+            _note(seat, "unlock")
             return pb.UnlockRoomResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -76,6 +81,7 @@ class ModerationCalls(ABC):
     ) -> pb.AdmitPeerResponse:
         def action(seat: Seat) -> pb.AdmitPeerResponse:
             seat.room.moderation.admit(seat.session, PeerId(request.peer_id))
+            _note(seat, "admit", request.peer_id)
             return pb.AdmitPeerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -85,6 +91,7 @@ class ModerationCalls(ABC):
     ) -> pb.RejectPeerResponse:
         def action(seat: Seat) -> pb.RejectPeerResponse:
             seat.room.moderation.reject(seat.session, PeerId(request.peer_id), request.reason)
+            _note(seat, "reject", request.peer_id)
             return pb.RejectPeerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -92,6 +99,7 @@ class ModerationCalls(ABC):
     async def KickPeer(self, request: pb.KickPeerRequest, context: Context) -> pb.KickPeerResponse:
         def action(seat: Seat) -> pb.KickPeerResponse:
             seat.room.moderation.kick(seat.session, PeerId(request.peer_id), request.reason)
+            _note(seat, "kick", request.peer_id)
             return pb.KickPeerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -99,6 +107,7 @@ class ModerationCalls(ABC):
     async def MutePeer(self, request: pb.MutePeerRequest, context: Context) -> pb.MutePeerResponse:
         def action(seat: Seat) -> pb.MutePeerResponse:
             seat.room.moderation.mute(seat.session, PeerId(request.peer_id))
+            _note(seat, "mute", request.peer_id)
             return pb.MutePeerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -108,6 +117,12 @@ class ModerationCalls(ABC):
     ) -> pb.UnmutePeerResponse:
         def action(seat: Seat) -> pb.UnmutePeerResponse:
             seat.room.moderation.unmute(seat.session, PeerId(request.peer_id))
+            _note(seat, "unmute", request.peer_id)
             return pb.UnmutePeerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
+
+
+def _note(seat: Seat, what: str, peer_id: str = "") -> None:
+    """Log who has decided what about whom. Repeats of a decision that holds are noted too."""
+    log.info("sfu.moderated", what=what, by=seat.peer_id, peer_id=peer_id)

@@ -43,6 +43,10 @@ class Lobby:
         session = self._waiting.get(peer_id)
         return session if session is not None and self._sees(moderator, session) else None
 
+    def views(self) -> tuple[WaitingView, ...]:
+        """Those who wait, as an operator sees them."""
+        return tuple(_view(waiting) for waiting in self._waiting.values())
+
     def visible_to(self, session: Session) -> tuple[WaitingView, ...]:
         """Those who wait, as a moderator may know of them; nobody for anyone else."""
         return tuple(

@@ -7,6 +7,8 @@ import pytest
 
 from services.common.errors import Code
 from services.common.rpc.status import refusal_of
+from services.pb.invigil.sfu.admin.v1 import admin_service_pb2 as admin_pb
+from services.pb.invigil.sfu.admin.v1.admin_service_pb2_grpc import AdminServiceStub
 from services.pb.invigil.sfu.v1 import room_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from tests.support.control import DEADLINE_S, Gateway, RunningWorker, Session, Stream
@@ -221,3 +223,21 @@ async def test_muted_producer_is_added_to_the_media_side_paused(
     audio = await ann.produce(kind=1)
 
     assert running.media.producers[audio].paused  # type: ignore[index]
+
+
+async def test_operator_sees_who_waits_and_what_was_decided(
+    running: RunningWorker, gateway: Gateway
+) -> None:
+    stream = await gateway.watch()
+    eve = await gateway.join(stream, "eve", PROCTOR, change=moderator)
+    await gateway.join(stream, "ann")
+    await gateway.stub.LockRoom(pb.LockRoomRequest(call=eve.call()), timeout=DEADLINE_S)
+
+    async with grpc.aio.insecure_channel(running.address) as channel:
+        listed = await AdminServiceStub(channel).ListRooms(
+            admin_pb.ListRoomsRequest(), timeout=DEADLINE_S
+        )
+
+    (room,) = listed.rooms
+    assert [peer.peer_id for peer in room.waiting_peers] == ["ann"]
+    assert room.settings.locked
