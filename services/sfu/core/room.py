@@ -143,11 +143,12 @@ class Room:
         )
         session = _session_of(request, previous)
         if waits:
+            # Together they are no more than may be in: what moderators are told has a bound.
+            self._check_space(len(self.roster) + len(self.lobby))
             self.lobby.enter(session, now_ms + self._patience.waiting_ms)
             return session
-        if previous is None and len(self.roster) >= self.settings.max_peers:
-            raise Refusal(Code.ROOM_FULL, "ROOM_FULL", "The room is full.")
         if previous is None:
+            self._check_space(len(self.roster))
             self.roster.add(session)
             self.roster.tell_participant(session, ParticipantJoined)
         else:
@@ -253,6 +254,10 @@ class Room:
         for session in self.lobby.sessions():
             self.lobby.remove(session)
             self.roster.do(EndSession(session.session_id, reason))
+
+    def _check_space(self, taken: int) -> None:
+        if taken >= self.settings.max_peers:
+            raise Refusal(Code.ROOM_FULL, "ROOM_FULL", "The room is full.")
 
     def _replace(self, previous: Session, session: Session) -> None:
         self.router.drop(previous)

@@ -424,7 +424,9 @@ class Router:
         self._roster.tell_of_producer(session, producer, closed)
         if tell_owner:
             self._roster.tell_too(session, closed)
-        self._roster.decide(self._roster.settings.unmute_producer(producer.producer_id))
+        settings = self._roster.settings
+        if producer.producer_id in settings.muted_producers:
+            self._roster.decide(settings.unmute_producer(producer.producer_id))
 
     def _close_consumer(self, consumer: Consumer, *, tell: bool) -> None:
         session = self._owner(consumer)

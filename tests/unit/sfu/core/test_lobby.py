@@ -97,9 +97,20 @@ def test_who_waits_when_the_room_is_locked_can_still_be_admitted() -> None:
     assert not stage.join("ada").is_waiting
 
 
+def test_nobody_waits_for_a_place_that_there_is_not() -> None:
+    stage = Stage(waiting_room=True, max_peers=2)
+    stage.join("eve", Role.PROCTOR)
+    stage.join("ada")
+
+    assert refusal_of(stage.join, "ben").code is Code.ROOM_FULL
+    # Who need not wait is not kept out by those who do.
+    stage.join("pat", Role.PROCTOR)
+
+
 def test_nobody_is_admitted_to_a_full_room() -> None:
-    stage = Stage(waiting_room=True, max_peers=1)
+    stage = Stage(waiting_room=True, max_peers=2)
     eve, ada = stage.join("eve", Role.PROCTOR), stage.join("ada")
+    stage.join("pat", Role.PROCTOR)
 
     refused = refusal_of(lambda: stage.room.moderation.admit(eve, PeerId("ada")))
 
