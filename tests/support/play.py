@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from services.common.errors import Refusal
-from services.common.ids import PeerId, ProducerId
+from services.common.ids import PeerId, ProducerId, UserId
 from services.sfu.core.effect import EndSession, TellLatest, TellSession
 from services.sfu.core.peer import Session
 from services.sfu.core.port import Direction, Kind
@@ -20,11 +20,15 @@ PEOPLE = {
     "cand-ada": Role.CANDIDATE,
     "cand-ben": Role.CANDIDATE,
     "cand-odd": Role.CANDIDATE,
+    # Another device of the first.
+    "cand-tab": Role.CANDIDATE,
     "proc-eve": Role.PROCTOR,
     "proc-pat": Role.PROCTOR,
     "obsv-obs": Role.OBSERVER,
 }
 NAMES = list(PEOPLE)
+USERS = {name: UserId(f"user-{name}") for name in NAMES}
+USERS["cand-tab"] = USERS["cand-ada"]
 # A candidate whose token, oddly, may moderate.
 MODERATORS = {"cand-odd", "proc-eve", "proc-pat"}
 NOBODY = "nobody"
@@ -74,7 +78,10 @@ class Play:
             lambda: self.here.__setitem__(
                 step.actor,
                 self.stage.join(
-                    step.actor, PEOPLE[step.actor], may_moderate=step.actor in MODERATORS
+                    step.actor,
+                    PEOPLE[step.actor],
+                    user_id=USERS[step.actor],
+                    may_moderate=step.actor in MODERATORS,
                 ),
             ),
         )
@@ -183,4 +190,4 @@ WHAT = sorted(
 PROLOGUE = [Step("publish", name, name, 0) for name in (*NAMES, *NAMES)]
 _names = st.sampled_from(NAMES)
 _steps = st.builds(Step, st.sampled_from(WHAT), _names, _names, st.integers(0, 1))
-scripts = st.lists(_steps, max_size=60)
+scripts = st.lists(_steps, min_size=20, max_size=80)
