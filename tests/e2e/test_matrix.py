@@ -1,4 +1,4 @@
-"""Every pair of publishing and watching browser that has Firefox in it: one call each."""
+"""Calls of Chromium and Firefox with each other and with themselves."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")
 NewTab = Callable[[], Awaitable[Tab]]
 
 BROWSERS = ("chromium", "firefox")
+# Of the three encodings, lowest first.
+WIDTHS = (320, 640, 1280)
 # Enough that a picture without repair would have stood still many times.
 LOST_PACKETS = 15
 EVERY = 8
@@ -135,6 +137,29 @@ async def test_lost_packets_of_both_ways_are_repaired(
         # Each packet that nothing repairs makes a decoder ask for a key frame.
         asked = after.key_frame_requests - before.key_frame_requests
         assert asked < relay.to_browser.lost / 4
+
+
+@in_pairs()
+async def test_picture_has_the_width_of_the_layer_that_is_wished_for(
+    cluster: Cluster, room: str, pair: tuple[Tab, Tab]
+) -> None:
+    _, proctor = pair
+    tile = await started(cluster, room, pair)
+    await tile.until_frames_grow()
+    consumers = [c for r in proctor.replies("consumer:created") for c in r["consumers"]]
+    (consumer_id,) = {c["consumerId"] for c in consumers if c["kind"] == "video"}
+    for layer in (2, 0, 1):
+        wish = {"consumerId": consumer_id, "spatialLayer": layer}
+        await proctor.send({"type": "consumer:set-layers", "timestamp": 0, "payload": wish})
+        await until_wide(tile, WIDTHS[layer])
+        await tile.until_frames_grow()
+
+
+async def until_wide(tile: Tile, width: int) -> None:
+    async def is_wide() -> bool:
+        return (await camera(tile)).width == width
+
+    await until(is_wide, f"the picture of {tile.name} is {width} pixels wide")
 
 
 async def camera(tile: Tile) -> Inbound:

@@ -67,7 +67,9 @@ def _write_preferences(profile: Path) -> None:
 
 
 def _started(path: str, profile: Path) -> subprocess.Popen[bytes]:
-    words = [path, "--headless", "--no-remote", "--profile", str(profile)]
+    # Ends with this process, however that comes; its content processes end with it.
+    words = ["setpriv", "--pdeathsig", "KILL"]
+    words += [path, "--headless", "--no-remote", "--profile", str(profile)]
     # A port that is free, which it writes into its profile.
     words += ["--remote-debugging-port", "0", "about:blank"]
     with (profile / "said").open("wb") as output:
