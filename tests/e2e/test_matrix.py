@@ -117,6 +117,21 @@ async def test_page_that_reloads_is_back_and_one_that_is_closed_is_seen_to_be_go
     await until(is_gone, "the proctor sees that the candidate is gone")
 
 
+@in_pairs(("chromium", "chromium"))
+async def test_candidate_sees_and_hears_a_proctor_who_talks(
+    cluster: Cluster, room: str, pair: tuple[Tab, Tab]
+) -> None:
+    candidate, proctor = pair
+    await started(cluster, room, pair)
+    await candidate.until_good()
+    for switch in ("talk", "talk-camera"):
+        await proctor.click(switch)
+    seen = Tile(candidate, "Grace")
+    await seen.until_shown()
+    await seen.until_frames_grow()
+    await seen.until_audio_grows()
+
+
 @in_pairs()
 async def test_lost_packets_of_both_ways_are_repaired(
     cluster: Cluster, room: str, pair: tuple[Tab, Tab]

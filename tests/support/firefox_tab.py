@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.support.bidi import Bidi, BidiError, Json
 from tests.support.browser import PROBE, Tab
+from tests.support.poll import until
 
 EVENTS = ["log.entryAdded", "script.message"]
 
@@ -14,6 +15,22 @@ PRELOAD = f"""(tell) => {{
 {PROBE}
 __probe.tell = tell;
 }}"""
+
+
+# Scrolled into view, the element is in two pictures at one place, and under its own middle.
+AT_REST = """async (id) => {
+  const element = __probe.element(id);
+  if (!element || element.disabled) return false;
+  element.scrollIntoView({ block: "nearest", behavior: "instant" });
+  const place = () => Object.values(element.getBoundingClientRect().toJSON());
+  const nextPicture = () => new Promise(requestAnimationFrame);
+  await nextPicture();
+  const [x, y, width, height, ...rest] = place();
+  await nextPicture();
+  const stands = String(place()) === String([x, y, width, height, ...rest]);
+  const found = document.elementFromPoint(x + width / 2, y + height / 2);
+  return stands && width > 0 && element.contains(found);
+}"""
 
 
 class FirefoxTab(Tab):
@@ -65,6 +82,11 @@ class FirefoxTab(Tab):
         return json.loads(found["result"]["value"])
 
     async def click(self, test_id: str) -> None:
+        async def is_at_rest() -> bool:
+            return bool(await self.evaluate(AT_REST, test_id))
+
+        # The press goes to a point, and WebDriver does not look at what is there by then.
+        await until(is_at_rest, f"{test_id} stands still with nothing over it")
         located = await self._command(
             "browsingContext.locateNodes",
             locator={"type": "css", "value": f'[data-testid="{test_id}"]'},
