@@ -26,7 +26,7 @@ token: ## Print one more token: make token ROOM=demo ROLE=candidate NAME=Ada
 
 ##@ Prove it
 
-test: ## Install what tests need, then check and run all tests, in Chromium too
+test: ## Install what tests need, then check and run all tests, in browsers too
 	@scripts/setup.sh test && $(PYTHON) -m scripts.check && $(PYTHON) -m scripts.test
 
 check: ## Only verify: format, lint, types, imports, protos, pins, chart; count the lines

@@ -11,6 +11,7 @@ from pathlib import Path
 RUST_FLOOR = (1, 85)
 NODE_FLOOR = (20, 0)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FIREFOX_NAMES = ("firefox-esr", "firefox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ RUST_LINTERS = Tool(
     "rustup component add rustfmt clippy",
 )
 CHROMIUM = Tool("Chromium", ("chromium",), "install Chromium")
+FIREFOX = Tool("Firefox", ("firefox-esr",), "install Firefox ESR")
 NETWORK = Tool(
     "ip, iptables and unshare", ("iproute2", "iptables", "util-linux"), "install iproute2, iptables"
 )
@@ -94,6 +96,12 @@ def chromium() -> str | None:
     return given or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 
 
+def firefox() -> str | None:
+    """Where a Firefox is, as the browser tests look for it."""
+    given = os.environ.get("FIREFOX")
+    return given or next(filter(None, map(shutil.which, FIREFOX_NAMES)), None)
+
+
 def has_rust_linters() -> bool:
     folder = rust_folder()
     return folder is not None and all(
@@ -106,7 +114,12 @@ def has_coturn() -> bool:
 
 
 def missing_tools(
-    *, linters: bool, browser: bool, turn: bool = False, network: bool = False
+    *,
+    linters: bool,
+    browser: bool,
+    both_browsers: bool = False,
+    turn: bool = False,
+    network: bool = False,
 ) -> list[Tool]:
     """What this machine lacks, in the order in which to say it."""
     found = {
@@ -114,6 +127,7 @@ def missing_tools(
         RUST: rust_folder() is not None,
         RUST_LINTERS: not linters or has_rust_linters(),
         CHROMIUM: not browser or chromium() is not None,
+        FIREFOX: not both_browsers or firefox() is not None,
         NETWORK: not network or all(map(shutil.which, ("ip", "iptables", "unshare"))),
         COTURN: not turn or has_coturn(),
     }

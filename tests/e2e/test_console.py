@@ -12,7 +12,8 @@ from playwright.async_api import Locator, async_playwright
 
 from scripts.toolchain import chromium as find_chromium
 from tests.e2e.conftest import OpenTab
-from tests.support.browser import ARGUMENTS, PATIENCE_MS, Tab, Tile, chromium, new_tab
+from tests.support.browser import Tile
+from tests.support.chromium import ARGUMENTS, PATIENCE_MS, ChromiumTab, chromium, new_tab
 from tests.support.client import joined
 from tests.support.cluster import Cluster, another_gateway, running_cluster
 from tests.support.poll import until
@@ -25,11 +26,11 @@ LIVE, PAUSED, OFF = "live", "paused", "off"
 HOLDS = ("consumer:pause", "consumer:resume")
 
 
-def part(tab: Tab, name: str) -> Locator:
+def part(tab: ChromiumTab, name: str) -> Locator:
     return tab.page.get_by_test_id(name)
 
 
-async def until_data(tab: Tab, name: str, data: str, value: str) -> None:
+async def until_data(tab: ChromiumTab, name: str, data: str, value: str) -> None:
     """Wait until an element's data attribute has this value."""
 
     async def has() -> bool:
@@ -38,20 +39,20 @@ async def until_data(tab: Tab, name: str, data: str, value: str) -> None:
     await until(has, f"{name} has {data}={value}")
 
 
-async def until_says(tab: Tab, name: str, words: str) -> None:
+async def until_says(tab: ChromiumTab, name: str, words: str) -> None:
     async def says() -> bool:
         return words in await part(tab, name).inner_text()
 
     await until(says, f"{name} says {words!r}")
 
 
-def sent(tab: Tab, kind: str) -> list[dict[str, Any]]:
+def sent(tab: ChromiumTab, kind: str) -> list[dict[str, Any]]:
     """Payloads of the requests of one type that the page has made."""
     messages = [json.loads(text) for text in tab.sent]
     return [message.get("payload", {}) for message in messages if message["type"] == kind]
 
 
-def cameras(tab: Tab) -> dict[str, str]:
+def cameras(tab: ChromiumTab) -> dict[str, str]:
     """Ids of the consumers of cameras that the page has been given, by peer id."""
     return {
         consumer["peerId"]: consumer["consumerId"]
@@ -61,13 +62,15 @@ def cameras(tab: Tab) -> dict[str, str]:
     }
 
 
-def asked_of(tab: Tab, consumer_id: str | None) -> list[str]:
+def asked_of(tab: ChromiumTab, consumer_id: str | None) -> list[str]:
     """Types of the requests that the page has made about one consumer, in their order."""
     messages = [json.loads(text) for text in tab.sent]
     return [m["type"] for m in messages if m.get("payload", {}).get("consumerId") == consumer_id]
 
 
-async def both(cluster: Cluster, room: str, open_tab: OpenTab) -> tuple[Tab, Tab, Tile]:
+async def both(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> tuple[ChromiumTab, ChromiumTab, Tile]:
     """A proctor who sees a candidate, and the candidate."""
     proctor = await open_tab(cluster.link(room, "proctor", "Grace"))
     candidate = await open_tab(cluster.link(room, "candidate", "Ada"))
@@ -330,7 +333,8 @@ async def test_tile_out_of_view_is_not_sent_until_it_is_scrolled_to(
 
 async def tile_hidden(tile: Tile) -> None:
     async def hidden() -> bool:
-        return not await tile._locator.is_visible()
+        shown = "name => __probe.tiles(name).some((tile) => tile.checkVisibility())"
+        return not await tile.tab.evaluate(shown, tile.name)
 
     await until(hidden, f"the tile of {tile.name} is filtered out")
 
@@ -356,7 +360,7 @@ async def test_proctor_speaks_to_every_candidate_and_says_so(
 
 
 @asynccontextmanager
-async def refusing_chromium() -> AsyncIterator[Tab]:
+async def refusing_chromium() -> AsyncIterator[ChromiumTab]:
     """A tab whose person says no to every question of the browser."""
     arguments = [word for word in ARGUMENTS if "fake-ui" not in word]
     async with async_playwright() as playwright:

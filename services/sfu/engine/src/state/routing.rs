@@ -211,6 +211,10 @@ impl Core {
         let index = self.consumers.insert(handle, consumer)?;
         encoding.consumers.push(index);
         transport.add_consumer(index, ssrcs);
+        if encoding.fresh_key_frame(now.micros).is_none() {
+            // While its client is still setting up what the picture will go through: it is here by then.
+            self.ask_key_frame(producer_index, layer, now, io);
+        }
         self.ask_key_frame_for(index, now, io);
         Some(())
     }
