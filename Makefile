@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help run demo token test check fix protos engine console chart lock unit bench-call bench-engine clean
+.PHONY: help run demo token test check fix protos engine console chart lock unit bench-call bench-engine bench-signaling clean
 
 PYTHON := .venv/bin/python
 ROOM ?= demo
@@ -26,7 +26,7 @@ token: ## Print one more token: make token ROOM=demo ROLE=candidate NAME=Ada
 
 ##@ Prove it
 
-test: ## Install what tests need, then check and run all tests, in Chromium too
+test: ## Install what tests need, then check and run all tests, in browsers too
 	@scripts/setup.sh test && $(PYTHON) -m scripts.check && $(PYTHON) -m scripts.test
 
 check: ## Only verify: format, lint, types, imports, protos, pins, chart; count the lines
@@ -41,6 +41,9 @@ bench-call: ## Measure a call in Chromium; parts of it: make bench-call ONLY="la
 
 bench-engine: ## Measure the engine: CPU time per packet that leaves, beside the least possible
 	@scripts/setup.sh check && $(PYTHON) -m scripts.bench_engine
+
+bench-signaling: ## Measure the gateway: pings and joins a second, idle clients, a flood, coming back
+	@scripts/setup.sh test && $(PYTHON) -m tests.bench.signaling
 
 ##@ Change it
 

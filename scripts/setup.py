@@ -91,6 +91,8 @@ def debian_step(goals: set[str]) -> Step | None:
     missing = toolchain.missing_tools(
         linters=bool(goals & {"check", "test"}),
         browser=bool(goals & {"test", "bench"}),
+        both_browsers="test" in goals,
+        turn="test" in goals,
         network="bench" in goals,
     )
     if "test" in goals and toolchain.can_use_apt() and not toolchain.has_webrtcbin():

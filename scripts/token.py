@@ -70,10 +70,12 @@ def mint(
     name: str | None = None,
     ttl_s: int = DEFAULT_TTL_S,
     create: bool = False,
+    waiting_room: bool = False,
 ) -> str:
     """A signed token that lets `user` into `room` as `role` for `ttl_s` seconds.
 
-    `create` also lets its bearer open the room. Raises SecretError for a secret that is too short.
+    `create` also lets its bearer open the room; with `waiting_room`, candidates of a room that it
+    opens wait for a moderator. Raises SecretError for a secret that is too short.
     """
     if len(secret.encode()) < MIN_SECRET_BYTES:
         raise SecretError(f"{SECRET} must have at least {MIN_SECRET_BYTES} bytes")
@@ -88,6 +90,8 @@ def mint(
     }
     if create:
         claims["create"] = True
+    if waiting_room:
+        claims["waitingRoom"] = True
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
@@ -103,6 +107,11 @@ def parse_arguments() -> argparse.Namespace:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="may also create the room",
+    )
+    parser.add_argument(
+        "--waiting-room",
+        action="store_true",
+        help="candidates of the room that it creates wait until a moderator lets them in",
     )
     return parser.parse_args()
 
@@ -121,6 +130,7 @@ def main() -> int:
             name=arguments.name,
             ttl_s=arguments.ttl,
             create=arguments.create,
+            waiting_room=arguments.waiting_room,
         )
     except (SecretError, OSError) as error:
         print(error, file=sys.stderr)

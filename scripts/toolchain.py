@@ -11,6 +11,7 @@ from pathlib import Path
 RUST_FLOOR = (1, 85)
 NODE_FLOOR = (20, 0)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FIREFOX_NAMES = ("firefox-esr", "firefox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,12 @@ RUST_LINTERS = Tool(
     "rustup component add rustfmt clippy",
 )
 CHROMIUM = Tool("Chromium", ("chromium",), "install Chromium")
+FIREFOX = Tool("Firefox", ("firefox-esr",), "install Firefox ESR")
 NETWORK = Tool(
     "ip, iptables and unshare", ("iproute2", "iptables", "util-linux"), "install iproute2, iptables"
 )
+# Tests ask a real TURN server whether it takes the credentials that clients are given.
+COTURN = Tool("coturn", ("coturn",), "install coturn (turnserver and turnutils_uclient)")
 
 # The Python of Debian's packages, whose bindings no virtual environment can hold.
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -121,6 +125,12 @@ def has_webrtcbin() -> bool:
     return True
 
 
+def firefox() -> str | None:
+    """Where a Firefox is, as the browser tests look for it."""
+    given = os.environ.get("FIREFOX")
+    return given or next(filter(None, map(shutil.which, FIREFOX_NAMES)), None)
+
+
 def has_rust_linters() -> bool:
     folder = rust_folder()
     return folder is not None and all(
@@ -128,14 +138,27 @@ def has_rust_linters() -> bool:
     )
 
 
-def missing_tools(*, linters: bool, browser: bool, network: bool = False) -> list[Tool]:
+def has_coturn() -> bool:
+    return all(shutil.which(name) for name in ("turnserver", "turnutils_uclient"))
+
+
+def missing_tools(
+    *,
+    linters: bool,
+    browser: bool,
+    both_browsers: bool = False,
+    turn: bool = False,
+    network: bool = False,
+) -> list[Tool]:
     """What this machine lacks, in the order in which to say it."""
     found = {
         C_COMPILER: any(shutil.which(name) for name in ("cc", "gcc", "clang")),
         RUST: rust_folder() is not None,
         RUST_LINTERS: not linters or has_rust_linters(),
         CHROMIUM: not browser or chromium() is not None,
+        FIREFOX: not both_browsers or firefox() is not None,
         NETWORK: not network or all(map(shutil.which, ("ip", "iptables", "unshare"))),
+        COTURN: not turn or has_coturn(),
     }
     return [tool for tool, is_there in found.items() if not is_there]
 

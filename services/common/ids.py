@@ -16,6 +16,8 @@ WorkerId = NewType("WorkerId", str)
 GatewayId = NewType("GatewayId", str)
 # One Watch stream of a gateway on a worker.
 WatchId = NewType("WatchId", str)
+# One connection of a client at its gateway; a session has another one after each resume.
+ConnectionId = NewType("ConnectionId", str)
 CorrelationId = NewType("CorrelationId", str)
 # Names one life of a room on one worker.
 Epoch = NewType("Epoch", str)

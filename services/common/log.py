@@ -2,8 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, TextIO, cast
 
 import structlog
@@ -16,9 +18,10 @@ Logger = FilteringBoundLogger
 def configure_logging(service: str, level: str = "info", stream: TextIO | None = None) -> None:
     """Send the logs of this process, those of libraries included, to `stream` (standard output)."""
     target = stream or sys.stdout
-    threshold = logging.getLevelNamesMapping()[level.upper()]
+    global _threshold
+    threshold = _threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _bound_fields,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _service_name(service),
@@ -55,11 +58,44 @@ def get_logger(name: str) -> Logger:
     return cast(Logger, structlog.get_logger(logger_name=name))
 
 
-@contextmanager
-def bound(**fields: object) -> Iterator[None]:
+def is_logged(level: str) -> bool:
+    """Whether lines of this level are written: what is dropped need not be put together."""
+    return logging.getLevelNamesMapping()[level.upper()] >= _threshold
+
+
+# One variable for all fields: every message of every client enters and leaves some.
+_fields: ContextVar[Mapping[str, object]] = ContextVar("log_fields", default=MappingProxyType({}))
+# Until logging is configured, everything is written.
+_threshold = logging.NOTSET
+
+
+class bound:
     """Add fields to every line that this task, and the tasks it starts, log meanwhile."""
-    with structlog.contextvars.bound_contextvars(**fields):
-        yield
+
+    __slots__ = ("_added", "_token")
+
+    def __init__(self, **fields: object) -> None:
+        self._added = fields
+
+    def __enter__(self) -> None:
+        self._token = _fields.set({**_fields.get(), **self._added})
+
+    def __exit__(self, *_: object) -> None:
+        # An asynchronous generator that nobody finished is ended in a context of its own, where
+        # nothing of it is bound.
+        with suppress(ValueError):
+            _fields.reset(self._token)
+
+
+def bound_field(name: str) -> object:
+    """The value of a field that is bound here; None if it is not."""
+    return _fields.get().get(name)
+
+
+def _bound_fields(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in _fields.get().items():
+        event.setdefault(name, value)
+    return event
 
 
 def _service_name(service: str) -> structlog.typing.Processor:

@@ -35,6 +35,7 @@ class App:
                 worker_id=WorkerId(settings.worker_id),
                 worker_epoch=secrets.token_hex(8),
                 max_peers=settings.max_participants,
+                waiting_ms=settings.waiting_ms,
                 grace_ms=settings.grace_ms,
             ),
             self._media,

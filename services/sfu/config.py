@@ -25,6 +25,8 @@ class SfuSettings(Settings):
     worker_id: str = Field(default_factory=socket.gethostname, min_length=1, max_length=128)
     # How long the seat of a peer whose connection is gone is kept.
     grace_ms: int = Field(default=60_000, ge=0, le=3_600_000)
+    # How long someone waits for a moderator to let them in.
+    waiting_ms: int = Field(default=1_800_000, ge=1_000, le=86_400_000)
     # Peers in a room, observers included, where the token says nothing else.
     max_participants: int = Field(default=200, ge=1, le=MAX_PEERS_PER_ROOM)
     log_level: str = Field(default="info", pattern="^(?i:debug|info|warning|error|critical)$")

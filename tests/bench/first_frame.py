@@ -9,7 +9,8 @@ import asyncio
 from tests.bench import rig
 from tests.bench.report import Table, median_at_most
 from tests.bench.rig import WARM_UP_S
-from tests.support.browser import Tab, Tile
+from tests.support.browser import Tile
+from tests.support.chromium import ChromiumTab
 
 
 async def on_a_new_page(table: Table, runs: int) -> None:
@@ -59,7 +60,7 @@ async def on_a_connected_transport(table: Table, runs: int) -> None:
             await rig.close(candidate)
 
 
-async def _moments(proctor: Tab, peer_id: str) -> tuple[float, float, float]:
+async def _moments(proctor: ChromiumTab, peer_id: str) -> tuple[float, float, float]:
     """When the first frame was decoded, was shown, and when it was asked for."""
     decoded = await rig.noted(proctor, "decoded", peer_id)
     shown = await rig.noted(proctor, "shown", peer_id)

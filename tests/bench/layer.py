@@ -8,7 +8,8 @@ import time
 from tests.bench import rig
 from tests.bench.report import Table, all_at_most
 from tests.bench.rig import Stats
-from tests.support.browser import Tab, Tile
+from tests.support.browser import Tile
+from tests.support.chromium import ChromiumTab
 from tests.support.poll import PATIENCE_S, until
 
 # Each of the six ways from one of three layers to another, in a round.
@@ -46,7 +47,7 @@ async def of_a_simulcast_camera(table: Table, switches: int) -> None:
         freezes.append(after["freezeCount"] - before["freezeCount"])
 
 
-def camera_of(proctor: Tab) -> str:
+def camera_of(proctor: ChromiumTab) -> str:
     """Id of the page's only consumer of video."""
     (consumer_id,) = (
         consumer["consumerId"]
@@ -57,7 +58,7 @@ def camera_of(proctor: Tab) -> str:
     return str(consumer_id)
 
 
-async def sent_widths(candidate: Tab) -> list[int]:
+async def sent_widths(candidate: ChromiumTab) -> list[int]:
     """The width of each layer, lowest first, once the browser sends all of them."""
 
     async def all_layers() -> list[int]:
@@ -71,7 +72,7 @@ async def sent_widths(candidate: Tab) -> list[int]:
     return await until(all_layers, "the camera is sent in all layers")
 
 
-async def prefer(proctor: Tab, consumer_id: str, layer: int) -> float:
+async def prefer(proctor: ChromiumTab, consumer_id: str, layer: int) -> float:
     """Ask for a layer. When it was asked for, in ms of the page's clock.
 
     AssertionError with the gateway's words where it refuses.
@@ -102,7 +103,7 @@ async def prefer(proctor: Tab, consumer_id: str, layer: int) -> float:
     return asked_ms
 
 
-async def _until_width(proctor: Tab, peer_id: str, width: int, since_ms: float) -> float:
+async def _until_width(proctor: ChromiumTab, peer_id: str, width: int, since_ms: float) -> float:
     """When the picture had this width, the first time after `since_ms`."""
 
     async def seen() -> float:

@@ -28,7 +28,8 @@ from scripts.toolchain import chromium as find_chromium
 from tests.bench import layer, rig
 from tests.bench.report import Table, all_at_least, all_at_most
 from tests.bench.rig import WARM_UP_S, Rig
-from tests.support.browser import Tab, Tile, chromium
+from tests.support.browser import Tile
+from tests.support.chromium import ChromiumTab, chromium
 from tests.support.cluster import running_cluster
 from tests.support.network import Loss, isolated_hosts
 
@@ -110,7 +111,7 @@ class Counted:
     repaired: int
 
 
-async def _counted_by_worker(stage: Rig, candidate: Tab) -> Counted:
+async def _counted_by_worker(stage: Rig, candidate: ChromiumTab) -> Counted:
     """Lost by the worker's receiver reports; repaired are the retransmissions that it needed."""
     reports = [e for e in await rig.stats(candidate, "remote-inbound-rtp") if e["kind"] == "video"]
     counters = stage.cluster.describe().engine_counters
@@ -121,7 +122,7 @@ async def _counted_by_worker(stage: Rig, candidate: Tab) -> Counted:
     )
 
 
-async def _counted_by_proctor(proctor: Tab) -> Counted:
+async def _counted_by_proctor(proctor: ChromiumTab) -> Counted:
     """By the browser's own statistics, in which a lost packet stays lost when it comes again."""
     stream = await rig.received(proctor, "video")
     # Absent while there was none.

@@ -11,7 +11,7 @@ from typing import Any
 from playwright.async_api import Browser
 
 from tests.bench import camera
-from tests.support.browser import Tab, chromium, new_tab
+from tests.support.chromium import ChromiumTab, chromium, new_tab
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.poll import until
 
@@ -30,18 +30,18 @@ class Rig:
     candidates: Browser
     proctors: Browser
 
-    async def candidate(self, room: str, name: str, *, script: str = "") -> Tab:
+    async def candidate(self, room: str, name: str, *, script: str = "") -> ChromiumTab:
         """A page that sends camera and microphone; `script` runs before its own."""
         tab = await _open(self.candidates, self.cluster.link(room, "candidate", name), script)
         await tab.until_good()
         return tab
 
-    async def proctor(self, room: str, *, script: str = "") -> Tab:
+    async def proctor(self, room: str, *, script: str = "") -> ChromiumTab:
         """A page that watches everyone; it may not have joined yet."""
         return await _open(self.proctors, self.cluster.link(room, "proctor", "Grace"), script)
 
 
-async def _open(browser: Browser, link: str, script: str) -> Tab:
+async def _open(browser: Browser, link: str, script: str) -> ChromiumTab:
     tab = await new_tab(browser)
     await tab.page.add_init_script(f"{SCRIPT};{script}")
     await tab.open(link)
@@ -65,18 +65,18 @@ def camera_arguments(folder: Path) -> tuple[str, ...]:
     return (f"--use-file-for-fake-video-capture={camera.write(folder)}",)
 
 
-async def close(*tabs: Tab) -> None:
+async def close(*tabs: ChromiumTab) -> None:
     """Close pages and wait for it."""
     await asyncio.gather(*(tab.context.close() for tab in tabs))
 
 
-async def stats(tab: Tab, *types: str) -> list[Stats]:
+async def stats(tab: ChromiumTab, *types: str) -> list[Stats]:
     """Entries of these types in the statistics of all of the page's connections."""
     found: list[Stats] = await tab.page.evaluate("types => __bench.stats(...types)", list(types))
     return found
 
 
-async def received(tab: Tab, kind: str) -> Stats:
+async def received(tab: ChromiumTab, kind: str) -> Stats:
     """The statistics of the only stream of this kind that the page receives."""
 
     async def arrives() -> Stats | None:
@@ -88,7 +88,7 @@ async def received(tab: Tab, kind: str) -> Stats:
     return found
 
 
-async def noted(tab: Tab, what: str, peer_id: str) -> float:
+async def noted(tab: ChromiumTab, what: str, peer_id: str) -> float:
     """When the page first had `decoded` or `shown` a picture of the peer, in ms of its clock."""
 
     async def seen() -> float:
@@ -98,7 +98,7 @@ async def noted(tab: Tab, what: str, peer_id: str) -> float:
     return await until(seen, f"the first picture is {what}")
 
 
-def cameras(proctor: Tab, peer_id: str) -> list[str]:
+def cameras(proctor: ChromiumTab, peer_id: str) -> list[str]:
     """Ids of the peer's video producers, as the page was told them."""
     producers = [new for new in proctor.replies("producer:new") if new["peerId"] == peer_id]
     people = [p for state in proctor.replies("room:state") for p in state["participants"]]

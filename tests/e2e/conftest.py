@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 from playwright.async_api import Browser, Error
 
-from tests.support.browser import Tab, chromium, new_tab
+from tests.support.chromium import ChromiumTab, chromium, new_tab
 from tests.support.cluster import CONSOLE, Cluster, running_cluster
 
-OpenTab = Callable[[str], Awaitable[Tab]]
+OpenTab = Callable[[str], Awaitable[ChromiumTab]]
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +38,9 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
     """Opens links, each in a context of its own; at the end no page may have reported an error."""
-    tabs: list[Tab] = []
+    tabs: list[ChromiumTab] = []
 
-    async def open_link(link: str) -> Tab:
+    async def open_link(link: str) -> ChromiumTab:
         tab = await new_tab(browser)
         tabs.append(tab)
         await tab.open(link)

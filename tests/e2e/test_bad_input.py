@@ -17,7 +17,8 @@ from playwright.async_api import Browser
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.conftest import OpenTab
-from tests.support.browser import Tab, Tile, new_tab
+from tests.support.browser import Tab, Tile
+from tests.support.chromium import new_tab
 from tests.support.client import Client, RefusedError, connected, joined
 from tests.support.cluster import Cluster
 from tests.support.poll import until

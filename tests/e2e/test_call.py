@@ -8,7 +8,8 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.e2e.conftest import OpenTab
-from tests.support.browser import Tab, Tile, chromium, new_tab
+from tests.support.browser import Tab, Tile
+from tests.support.chromium import ChromiumTab, chromium, new_tab
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.poll import until
 
@@ -20,7 +21,7 @@ GRACE_MS = 8_000
 # Some seconds of three layers.
 EARLY_PACKETS = 300
 
-Kill = Callable[[Tab, Browser], Awaitable[None]]
+Kill = Callable[[ChromiumTab, Browser], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
@@ -173,11 +174,11 @@ async def test_media_sent_before_produce_is_shown_after_it(
     assert candidate.errors == []
 
 
-async def _crash_tab(tab: Tab, _: Browser) -> None:
+async def _crash_tab(tab: ChromiumTab, _: Browser) -> None:
     await tab.crash()
 
 
-async def _kill_browser(_: Tab, browser: Browser) -> None:
+async def _kill_browser(_: ChromiumTab, browser: Browser) -> None:
     session = await browser.new_browser_cdp_session()
     processes = await session.send("SystemInfo.getProcessInfo")
     process_id = next(p["id"] for p in processes["processInfo"] if p["type"] == "browser")

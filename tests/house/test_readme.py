@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import Code
+from services.gateway.config import GatewaySettings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -85,3 +86,9 @@ def test_every_implementation_note_has_a_row(number: int) -> None:
 
 def test_every_error_code_asked_for_is_in_the_code() -> None:
     assert set(ERROR_CODES) <= {code.value for code in Code}
+
+
+def test_every_setting_of_the_gateway_has_a_row() -> None:
+    named = set(re.findall(r"`GATEWAY_([A-Z_]+)`", README))
+
+    assert {name.upper() for name in GatewaySettings.model_fields} <= named

@@ -1,39 +1,14 @@
-"""Chromium with a fake camera and microphone, and what tests ask of the console's pages."""
+"""A browser's page as tests see it, whichever browser it is, and what the console shows there."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page, WebSocket, async_playwright
-
-from scripts.toolchain import chromium as find_chromium
-from tests.support.poll import PATIENCE_S, until
+from tests.support.poll import until
 
 PROBE = Path(__file__).with_name("probe.js").read_text()
-PATIENCE_MS = PATIENCE_S * 1000
-
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    # Two cameras, so that one can be changed for the other.
-    "--use-fake-device-for-media-stream=device-count=2",
-    # A machine whose only interface is the loopback has no candidate otherwise.
-    "--allow-loopback-in-peer-connection",
-    # The tabs of a test are all watched at once, though only one is in front.
-    "--disable-renderer-backgrounding",
-    "--disable-backgrounding-occluded-windows",
-    "--disable-background-timer-throttling",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +20,67 @@ class Inbound:
     lost: int
     frames: int
     width: int
+    key_frame_requests: int
     freezes: int
     freeze_s: float
     audio_energy: float
 
 
-@dataclass(slots=True)
-class Tab:
-    """One page in a context of its own, and everything that went wrong in it."""
+class Tab(ABC):
+    """One page that shares no storage with another, and everything that went wrong in it.
 
-    page: Page
-    context: BrowserContext
-    errors: list[str] = field(default_factory=list)
-    # Text frames of every socket of the page, in both directions.
-    sent: list[str] = field(default_factory=list)
-    received: list[str] = field(default_factory=list)
+    A `script` is an expression, or a function that is called with `argument`; what it gives, or
+    the promise that it gives, comes back as JSON does.
+    """
 
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        # Text frames of every socket of the page, in both directions.
+        self.sent: list[str] = []
+        self.received: list[str] = []
+
+    @property
+    @abstractmethod
+    def is_closed(self) -> bool: ...
+
+    @abstractmethod
     async def open(self, link: str) -> None:
-        await self.page.goto(link)
+        """Load a page, and wait until it is loaded."""
+
+    @abstractmethod
+    async def reload(self) -> None: ...
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close it as a person does: it may say goodbye."""
+
+    @abstractmethod
+    async def evaluate(self, script: str, argument: Any = None) -> Any: ...
+
+    @abstractmethod
+    async def click(self, test_id: str) -> None:
+        """Press the mouse on the one element with this id."""
+
+    @abstractmethod
+    async def add_init_script(self, script: str) -> None:
+        """Run `script` in every later document, after the probe and before the page's own."""
+
+    async def text(self, test_id: str) -> str:
+        """What the element with this id says; "" if there is none."""
+        return str(await self.evaluate("id => __probe.element(id)?.textContent ?? ''", test_id))
+
+    async def attribute(self, test_id: str, name: str) -> str:
+        """An attribute of the element with this id; "" if there is none."""
+        script = "([id, name]) => __probe.element(id)?.getAttribute(name) ?? ''"
+        return str(await self.evaluate(script, [test_id, name]))
 
     async def status(self) -> str:
         """What the page tells its user about the call."""
-        return await self.page.get_by_test_id("status").inner_text()
+        return (await self.text("status")).strip()
 
     async def tone(self) -> str:
         """The same as one word: quiet, busy, good, warning or bad."""
-        return str(await self.page.get_by_test_id("status-line").get_attribute("data-tone"))
+        return await self.attribute("status-line", "data-tone")
 
     async def until_good(self) -> None:
         """Wait until all is well: a candidate is live, a proctor is watching."""
@@ -88,23 +98,32 @@ class Tab:
         """Payloads of the messages of one type."""
         return [message["payload"] for message in self.messages() if message["type"] == kind]
 
+    def requests(self, kind: str) -> list[dict[str, Any]]:
+        """Payloads of what the page has asked the server, of one type."""
+        asked = [json.loads(text) for text in self.sent]
+        return [message["payload"] for message in asked if message["type"] == kind]
+
     async def unmute(self) -> None:
         """Turn the sound on, as a proctor does."""
-        button = self.page.get_by_test_id("enable-sound")
-        await button.click()
-        assert await button.get_attribute("data-on") == "true"
+        await self.click("enable-sound")
+
+        async def is_on() -> bool:
+            return await self.attribute("enable-sound", "data-on") == "true"
+
+        await until(is_on, "the sound is on")
 
     async def report(self) -> str:
         """What a person needs who looks for the cause of a failure."""
-        if self.page.is_closed():
+        if self.is_closed:
             return f"(closed) errors: {self.errors}"
-        lines = [f"{self.page.url.split('#')[0]} says {await self.status()!r}"]
+        path = await self.evaluate("location.pathname")
+        lines = [f"{path} says {await self.status()!r}"]
         lines += [f"  error: {error}" for error in self.errors]
         lines += [f"  < {text[:200]}" for text in self.received[-12:]]
         lines += [f"  > {text[:200]}" for text in self.sent[-6:]]
         states = "__probe.connections.map((c) => [c.connectionState, c.iceConnectionState])"
-        lines += [f"  connections: {await self.page.evaluate(states)}"]
-        lines += [f"  inbound: {await self.page.evaluate('__probe.inbound()')}"]
+        lines += [f"  connections: {await self.evaluate(states)}"]
+        lines += [f"  inbound: {await self.evaluate('__probe.inbound()')}"]
         return "\n".join(lines)
 
     async def own_peer_id(self) -> str:
@@ -115,16 +134,7 @@ class Tab:
 
     async def send(self, message: dict[str, Any]) -> None:
         """Say something over the page's own newest socket."""
-        await self.page.evaluate("m => __probe.sockets.at(-1).send(JSON.stringify(m))", message)
-
-    async def crash(self) -> None:
-        """Kill the tab's process, as the browser's task manager does: no script of it runs."""
-        session = await self.context.new_cdp_session(self.page)
-        async with self.page.expect_event("crash"):
-            # No answer comes, for want of a process that could send it.
-            unanswered = asyncio.create_task(session.send("Page.crash"))
-        unanswered.cancel()
-        await asyncio.gather(unanswered, return_exceptions=True)
+        await self.evaluate("m => __probe.sockets.at(-1).send(JSON.stringify(m))", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,28 +144,21 @@ class Tile:
     tab: Tab
     name: str
 
-    @property
-    def _locator(self) -> Any:
-        tiles = self.tab.page.get_by_test_id("tile")
-        name = self.tab.page.get_by_test_id("tile-name").get_by_text(self.name, exact=True)
-        return tiles.filter(has=name)
-
     async def count(self) -> int:
         """How many tiles bear this name."""
-        return int(await self._locator.count())
+        return int(await self.tab.evaluate("name => __probe.tiles(name).length", self.name))
 
     async def attribute(self, name: str) -> str:
         """A data attribute: connection, picture, microphone, tone, sound, peer-id. "" if gone."""
-        if await self.count() != 1:
-            return ""
-        return str(await self._locator.get_attribute(f"data-{name}", timeout=PATIENCE_MS) or "")
+        script = """([name, attribute]) => {
+          const [tile, ...more] = __probe.tiles(name);
+          return (!more.length && tile?.getAttribute(attribute)) || "";
+        }"""
+        return str(await self.tab.evaluate(script, [self.name, f"data-{name}"]))
 
     async def inbound(self, kind: str) -> Inbound | None:
         """What this page has received of the peer's stream of this kind; None before it exists."""
-        if await self.count() != 1:
-            return None
-        video = self._locator.get_by_test_id("tile-video")
-        for found in await video.evaluate("element => __probe.inboundOf(element)"):
+        for found in await self.tab.evaluate("name => __probe.inboundOf(name)", self.name):
             if found["kind"] == kind:
                 return _inbound(found)
         return None
@@ -194,7 +197,7 @@ class Tile:
         return await until(grown, f"{by} more frames of {self.name} than {before}")
 
     async def until_audio_grows(self) -> float:
-        """Wait until this page has heard more sound. Chromium counts none while it is muted."""
+        """Wait until this page has heard more sound: of a muted one only Firefox counts any."""
         first = await self.inbound("audio")
         before = first.audio_energy if first else 0.0
 
@@ -205,52 +208,6 @@ class Tile:
         return await until(grown, f"more sound of {self.name} than {before}")
 
 
-@asynccontextmanager
-async def chromium(*more: str, executable: str | None = None) -> AsyncIterator[Browser]:
-    """A browser of its own process, with `more` arguments; CHROMIUM names another executable."""
-    path = executable or find_chromium()
-    assert path is not None, "these tests need Chromium: install it or set CHROMIUM"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=path,
-            args=[*ARGUMENTS, *more],
-            # Sound that is muted at the output is not asked for at the input.
-            ignore_default_args=["--mute-audio"],
-            timeout=PATIENCE_MS,
-        )
-        try:
-            yield browser
-        finally:
-            await browser.close()
-
-
-async def new_tab(browser: Browser) -> Tab:
-    """A page in a new context that records its sockets' frames and its errors."""
-    context = await browser.new_context(permissions=["camera", "microphone"])
-    context.set_default_timeout(PATIENCE_MS)
-    await context.add_init_script(PROBE)
-    page = await context.new_page()
-    tab = Tab(page, context)
-    page.on("pageerror", lambda error: tab.errors.append(f"uncaught: {error}"))
-    page.on("console", lambda line: _note_console(tab, line))
-    page.on("websocket", lambda socket: _record(tab, socket))
-    return tab
-
-
-def _note_console(tab: Tab, line: Any) -> None:
-    if line.type in ("error", "warning"):
-        tab.errors.append(f"console {line.type}: {line.text}")
-
-
-def _record(tab: Tab, socket: WebSocket) -> None:
-    socket.on("framesent", lambda frame: tab.sent.append(_text(frame)))
-    socket.on("framereceived", lambda frame: tab.received.append(_text(frame)))
-
-
-def _text(frame: Any) -> str:
-    return frame if isinstance(frame, str) else bytes(frame).decode()
-
-
 def _inbound(found: dict[str, Any]) -> Inbound:
     return Inbound(
         kind=found["kind"],
@@ -258,6 +215,7 @@ def _inbound(found: dict[str, Any]) -> Inbound:
         lost=found["lost"],
         frames=found["frames"],
         width=found["width"],
+        key_frame_requests=found["keyFrameRequests"],
         freezes=found["freezes"],
         freeze_s=found["freezeS"],
         audio_energy=found["audioEnergy"],

@@ -28,6 +28,7 @@ class Message:
     payload: Payload
     correlation_id: str | None
     seq: int | None
+    epoch: str | None = None
 
 
 class RefusedError(Exception):
@@ -51,6 +52,10 @@ class Client:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
     _reader: asyncio.Task[None] | None = None
     peer_id: str = ""
+    # What it takes to resume: the newest token, and the place in the log of what has arrived.
+    resume_token: str = ""
+    epoch: str = ""
+    last_seq: int = 0
 
     async def send_text(self, frame: str) -> None:
         """Send a frame as it is."""
@@ -96,6 +101,11 @@ class Client:
         assert event is not None
         return event
 
+    @property
+    def is_over(self) -> bool:
+        """Whether everything that came before the socket closed has been read."""
+        return self._reader is not None and self._reader.done()
+
     async def close_code(self) -> int | None:
         """Wait until the server has closed the socket, and return its close code."""
         await asyncio.wait_for(self._socket.wait_closed(), PATIENCE_S)
@@ -108,6 +118,26 @@ class Client:
 
     async def join(self, room: str, name: str) -> Payload:
         return await self.ask("room:join", {"roomId": room, "displayName": name})
+
+    async def resume(self, before: "Client") -> Payload:
+        """Go on with the session of another socket, from the last event that came there."""
+        self.epoch, self.last_seq = before.epoch, before.last_seq
+        # No id comes twice in a session.
+        self._numbers = before._numbers
+        payload = {
+            "resumeToken": before.resume_token,
+            "epoch": before.epoch,
+            "lastSeq": before.last_seq,
+        }
+        reply = await self.ask("auth:request", payload)
+        self.peer_id = reply["peerId"]
+        return reply
+
+    async def cut(self) -> None:
+        """Break the connection, as a network does: no close frame, nothing that is still unread."""
+        self._socket.transport.abort()
+        assert self._reader is not None
+        await self._reader
 
     async def _read(self) -> None:
         try:
@@ -130,12 +160,21 @@ class Client:
             parsed["payload"],
             parsed.get("correlationId"),
             parsed.get("seq"),
+            parsed.get("epoch"),
         )
+        self._note(message)
         answer = self._replies.pop(message.correlation_id or "", None)
         if answer is None:
             self.events.append(message)
         elif not answer.done():
             answer.set_result(message)
+
+    def _note(self, message: Message) -> None:
+        self.resume_token = message.payload.get("resumeToken", self.resume_token)
+        if message.type == "room:state":
+            self.epoch, self.last_seq = message.payload["epoch"], message.payload["seq"]
+        elif message.seq is not None:
+            self.epoch, self.last_seq = message.epoch or "", message.seq
 
 
 @asynccontextmanager
@@ -150,6 +189,14 @@ async def connected(url: str) -> AsyncIterator[Client]:
         finally:
             await socket.close()
             await client._reader
+
+
+@asynccontextmanager
+async def resumed(url: str, before: Client) -> AsyncIterator[Client]:
+    """A client that goes on with another one's session."""
+    async with connected(url) as client:
+        await client.resume(before)
+        yield client
 
 
 @asynccontextmanager

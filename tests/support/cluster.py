@@ -176,12 +176,42 @@ def running_cluster(folder: Path, *, host: str = LOOPBACK, **settings: str) -> I
 @contextmanager
 def another_gateway(cluster: Cluster) -> Iterator[Service]:
     """A gateway on the port of one that has been killed."""
-    gateway = _started("gateway-2", "services.gateway", cluster.folder, cluster.environment)
+    with gateway_again(cluster, "gateway-2", cluster.gateway_port) as gateway:
+        yield gateway
+
+
+@contextmanager
+def one_more_gateway(cluster: Cluster, name: str) -> Iterator[str]:
+    """Another gateway of the cluster, on a port of its own. Gives the URL of its socket.
+
+    Leaving checks it as `running_cluster` does.
+    """
+    port = free_port(socket.SOCK_STREAM)
+    with gateway_again(cluster, name, port):
+        yield f"ws://{cluster.host}:{port}/ws"
+
+
+@contextmanager
+def gateway_again(cluster: Cluster, name: str, port: int) -> Iterator[Service]:
+    """A gateway on this port, which must be free. Checked in the end, unless it was killed."""
+    environment = cluster.environment | {"GATEWAY_PORT": str(port)}
+    gateway = _started(name, "services.gateway", cluster.folder, environment)
     try:
-        _wait(gateway, lambda: probe.gateway_is_ready(f"{cluster.origin}/readyz"))
+        _wait(gateway, lambda: probe.gateway_is_ready(f"http://{cluster.host}:{port}/readyz"))
         yield gateway
     finally:
         _end(gateway)
+
+
+@contextmanager
+def one_more_worker(cluster: Cluster, name: str) -> Iterator[Service]:
+    """A worker in the place of the cluster's own, which must have ended. Checked in the end."""
+    worker = _started(name, "services.sfu", cluster.folder, cluster.environment)
+    try:
+        _wait(worker, lambda: probe.worker_is_ready(cluster.grpc_address))
+        yield worker
+    finally:
+        _end(worker)
 
 
 def free_port(kind: socket.SocketKind) -> int:

@@ -43,9 +43,15 @@ async def run_worker(grace_ms: int = 60_000, max_peers: int = 200) -> AsyncItera
 class Stream:
     """A gateway's reading side of Watch."""
 
-    def __init__(self, call: grpc.aio.UnaryStreamCall[pb.WatchRequest, pb.WatchResponse]) -> None:
+    def __init__(
+        self,
+        call: grpc.aio.UnaryStreamCall[pb.WatchRequest, pb.WatchResponse],
+        gateway: "Gateway",
+    ) -> None:
         self.call = call
+        self.gateway = gateway
         self.watch_id = ""
+        self.settings: list[room_pb2.RoomSettings] = []
 
     async def open(self) -> "Stream":
         first = await self.read()
@@ -59,11 +65,21 @@ class Stream:
         return message
 
     async def next(self) -> pb.WatchResponse:
-        """The next message that is not a heartbeat."""
+        """The next message to a session; settings of rooms are kept on the way."""
         while True:
             message = await self.read()
-            if message.WhichOneof("message") != "heartbeat":
+            kind = message.WhichOneof("message")
+            if kind == "room_settings":
+                self.settings.append(message.room_settings)
+            elif kind != "heartbeat":
                 return message
+
+    async def next_settings(self) -> room_pb2.RoomSettings:
+        """The next settings of a room; what comes before is dropped."""
+        while True:
+            message = await self.read()
+            if message.WhichOneof("message") == "room_settings":
+                return message.room_settings
 
 
 @dataclass
@@ -106,6 +122,34 @@ class Session:
             pb.ConsumeRequest(call=self.call(), producer_ids=producer_ids), timeout=DEADLINE_S
         )
 
+    async def attach(
+        self,
+        stream: "Stream",
+        connection_id: str,
+        *,
+        counter: int | None = None,
+        last: pb.LogPosition | None = None,
+        generation: int | None = None,
+    ) -> pb.AttachSessionResponse:
+        """Bind it to another connection, of this or another gateway, and speak with the new key.
+
+        Without a counter and a place in the log: those that the join gave.
+        """
+        reply = await stream.gateway.stub.AttachSession(
+            pb.AttachSessionRequest(
+                watch_id=stream.watch_id,
+                room_id=self.room_id,
+                session_id=self.session_id,
+                counter=self.joined.counter if counter is None else counter,
+                last=last or self.joined.position,
+                generation=self.generation if generation is None else generation,
+                connection_id=connection_id,
+            ),
+            timeout=DEADLINE_S,
+        )
+        self.key = reply.session.session_key
+        return reply
+
     async def leave(self) -> pb.LeaveRoomResponse:
         return await self.gateway.stub.LeaveRoom(
             pb.LeaveRoomRequest(call=self.call()), timeout=DEADLINE_S
@@ -130,7 +174,7 @@ class Gateway:
         await self._channel.close()
 
     async def watch(self, gateway_id: str = "g1") -> Stream:
-        stream = Stream(self.stub.Watch(pb.WatchRequest(gateway_id=gateway_id)))
+        stream = Stream(self.stub.Watch(pb.WatchRequest(gateway_id=gateway_id)), self)
         self._streams.append(stream)
         return await stream.open()
 

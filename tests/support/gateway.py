@@ -78,11 +78,13 @@ async def running_gateway(*workers: str, **settings: Any) -> AsyncIterator[Runni
 
 
 @contextlib.asynccontextmanager
-async def running_worker(name: str = "w1", port: int = 0) -> AsyncIterator[RunningWorker]:
+async def running_worker(
+    name: str = "w1", port: int = 0, **config: Any
+) -> AsyncIterator[RunningWorker]:
     """A worker's control plane on a port of its own; its media side only takes notes."""
     media = RecordingMedia()
     worker = Worker(
-        WorkerConfig(WorkerId(name), f"run-{time.monotonic_ns()}"),
+        WorkerConfig(WorkerId(name), f"run-{time.monotonic_ns()}", **config),
         media,
         SdpText(),
         clock_ms=lambda: time.monotonic_ns() // 1_000_000,

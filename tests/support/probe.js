@@ -1,5 +1,6 @@
 // Runs in every page before its own scripts: keeps what a test wants to ask about and can change
-// what a page says, as a hostile page would.
+// what a page says, as a hostile page would. Where `tell` is set it is given each frame of a socket,
+// with < or > before it for the way that it went.
 (() => {
   const probe = { connections: [], sockets: [], sent: [], received: [], tamper: [], firstFrames: {} };
   window.__probe = probe;
@@ -21,6 +22,7 @@
       probe.sockets.push(this);
       this.addEventListener("message", ({ data }) => {
         probe.received.push({ atMs: performance.now(), text: data });
+        probe.tell?.(`<${data}`);
       });
     }
     send(text) {
@@ -28,8 +30,10 @@
       for (const change of probe.tamper) message = change(message) ?? message;
       const deliver = (changed) => {
         if (this.readyState !== Socket.OPEN) return;
-        probe.sent.push({ atMs: performance.now(), text: JSON.stringify(changed) });
-        super.send(JSON.stringify(changed));
+        const sent = JSON.stringify(changed);
+        probe.sent.push({ atMs: performance.now(), text: sent });
+        probe.tell?.(`>${sent}`);
+        super.send(sent);
       };
       if (message instanceof Promise) void message.then(deliver);
       else deliver(message);
@@ -50,6 +54,7 @@
           lost: entry.packetsLost ?? 0,
           frames: entry.framesDecoded ?? 0,
           width: entry.frameWidth ?? 0,
+          keyFrameRequests: entry.pliCount ?? 0,
           freezes: entry.freezeCount ?? 0,
           freezeS: entry.totalFreezesDuration ?? 0,
           audioEnergy: entry.totalAudioEnergy ?? 0,
@@ -59,9 +64,21 @@
     return found;
   };
 
-  // The same, of the tracks that a media element plays.
-  probe.inboundOf = async (element) => {
-    const tracks = new Set((element.srcObject?.getTracks() ?? []).map(({ id }) => id));
+  const marked = (id) => `[data-testid="${id}"]`;
+  probe.element = (id) => document.querySelector(marked(id));
+
+  // The tiles of the peer of this name.
+  probe.tiles = (name) =>
+    [...document.querySelectorAll(marked("tile"))].filter(
+      (tile) => tile.querySelector(marked("tile-name"))?.textContent.trim() === name,
+    );
+
+  // The same statistics, of the tracks that the peer's one tile plays.
+  probe.inboundOf = async (name) => {
+    const [tile, ...more] = probe.tiles(name);
+    if (!tile || more.length) return [];
+    const { srcObject } = tile.querySelector(marked("tile-video"));
+    const tracks = new Set((srcObject?.getTracks() ?? []).map(({ id }) => id));
     return (await probe.inbound()).filter(({ track }) => tracks.has(track));
   };
 })();

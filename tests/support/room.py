@@ -5,16 +5,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.common.ids import Epoch, PeerId, RoomId, SessionId, UserId
-from services.sfu.core.effect import Effect, EndSession, TellLatest, TellOperator, TellSession
+from services.sfu.core.effect import (
+    AdmitSession,
+    Effect,
+    EndSession,
+    KeepSettings,
+    TellLatest,
+    TellOperator,
+    TellSession,
+)
 from services.sfu.core.event import Event
 from services.sfu.core.peer import Producer, Session
 from services.sfu.core.port import Direction, Kind
 from services.sfu.core.publication import ProduceRequest
-from services.sfu.core.room import JoinRequest, Room, RoomConfig
+from services.sfu.core.room import JoinRequest, Patience, Room
 from services.sfu.core.router import MadeConsumer
+from services.sfu.core.settings import RoomSettings
 from services.sfu.core.visibility import Role, Visibility
 
 GRACE_MS = 60_000
+WAITING_MS = 1_800_000
 
 
 @dataclass
@@ -23,11 +33,14 @@ class Stage:
 
     visibility: Visibility = Visibility.PROCTORED
     max_peers: int = 200
+    waiting_room: bool = False
+    now_ms: int = 0
     room: Room = field(init=False)
 
     def __post_init__(self) -> None:
-        config = RoomConfig(self.visibility, self.max_peers, GRACE_MS)
-        self.room = Room(RoomId("exam"), Epoch("e1"), 1, config, ssrc_start=7)
+        settings = RoomSettings(self.visibility, self.max_peers, self.waiting_room)
+        patience = Patience(GRACE_MS, WAITING_MS)
+        self.room = Room(RoomId("exam"), Epoch("e1"), 1, settings, patience, ssrc_start=7)
 
     def join(self, peer_id: str, role: Role = Role.CANDIDATE, **changes: Any) -> Session:
         request: dict[str, Any] = {
@@ -36,8 +49,9 @@ class Stage:
             "user_id": UserId(f"user-{peer_id}"),
             "display_name": peer_id,
             "role": role,
+            "may_moderate": role is Role.PROCTOR,
         }
-        return self.room.join(JoinRequest(**(request | changes)))
+        return self.room.join(JoinRequest(**(request | changes)), self.now_ms)
 
     def publish(self, session: Session, kind: Kind = Kind.VIDEO, **changes: Any) -> Producer:
         """A producer, on a new send transport if there is none."""
@@ -86,9 +100,14 @@ class Aftermath:
     @property
     def commands(self) -> list[Effect]:
         """What the media side is told, in order."""
-        told = (TellSession, TellLatest, TellOperator, EndSession)
+        told = (TellSession, TellLatest, TellOperator, AdmitSession, EndSession, KeepSettings)
         return [effect for effect in self.effects if not isinstance(effect, told)]
 
     @property
     def ended(self) -> list[EndSession]:
         return [effect for effect in self.effects if isinstance(effect, EndSession)]
+
+    @property
+    def kept(self) -> list[RoomSettings]:
+        """The settings that gateways are given, in order."""
+        return [effect.settings for effect in self.effects if isinstance(effect, KeepSettings)]

@@ -17,7 +17,7 @@ from services.gateway.core.effect import (
     TokenAccepted,
     VerifyToken,
 )
-from services.gateway.core.limit import Limits
+from services.gateway.core.limit import Limits, TokenBucket
 from services.gateway.core.message.connection import ErrorReply, SessionClosing
 from services.gateway.core.message.envelope import Payload
 from services.gateway.core.message.media import Produced, ProducerPaused
@@ -30,19 +30,20 @@ from tests.support.frame import frame
 
 EPOCH = Epoch("e1")
 JOIN = {"roomId": "exam", "displayName": "Ada"}
-CLAIMS = Claims.of({"sub": "ada", "room": "exam", "role": "candidate"})
+CLAIMS = Claims.of({"sub": "ada", "room": "exam", "role": "candidate", "exp": 1})
 
 
 class Stage:
     """A session under test, its clock, and what it has said."""
 
-    def __init__(self, **limits: Any) -> None:
+    def __init__(self, address_messages: TokenBucket | None = None, **limits: Any) -> None:
         self.now = 0.0
         self.session = Session(
             session_id=SessionId("s-1"),
             peer_id=PeerId("p-1"),
             limits=Limits(**limits),
             now=0.0,
+            address_messages=address_messages,
         )
         self.said: list[Send] = []
         self.closed: Close | None = None

@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
-import structlog
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from services.common.errors import Code, Refusal
-from services.common.log import bound, get_logger
+from services.common.log import bound, bound_field, get_logger
 from services.common.rpc.status import UNEXPECTED, abort
 from services.common.telemetry import context_from_traceparent, current_traceparent
 
@@ -175,7 +174,7 @@ def _with_metadata(details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDe
     traceparent = current_traceparent()
     if traceparent:
         metadata.add(TRACEPARENT, traceparent)
-    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
+    correlation_id = bound_field("correlation_id")
     # Metadata values are ASCII; a client may have chosen any text.
     if (
         isinstance(correlation_id, str)

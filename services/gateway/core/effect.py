@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from services.common.errors import Refusal
-from services.common.ids import PeerId, RoomId, SessionId
+from services.common.ids import Epoch, PeerId, RoomId, SessionId
 from services.gateway.core.admission import Admission, Claims
 from services.gateway.core.close_code import CloseCode
-from services.gateway.core.message.connection import Ping
+from services.gateway.core.message.connection import IceServer, Ping
 from services.gateway.core.message.envelope import Outbound, Payload
 from services.gateway.core.message.request import AnyRequest, Rejection, WorkerRequest
 from services.gateway.core.message.room import RoomJoin
 from services.gateway.core.order import Event, Position
+from services.gateway.core.resume import Recovered, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,16 @@ class Received:
 
     ordinal: int
     message: AnyRequest | Rejection
+    # As how many messages it counts.
+    cost: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TokenAccepted:
     ordinal: int
     claims: Claims
+    # What the client reaches media with, where direct paths fail; TURN credentials are the user's.
+    ice_servers: tuple[IceServer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +57,42 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """The client's session is on this connection now. `token` is its next resume token."""
+
+    ordinal: int
+    ticket: Ticket
+    token: str
+    recovered: Recovered
+    ice_servers: tuple[IceServer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EventArrived:
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The worker has ended the session, after its last event. `reason` is UPPER_SNAKE."""
+    """The worker has ended the session, after its last event. `reason` is UPPER_SNAKE.
+
+    `message`: what a moderator said, may be empty.
+    """
 
     reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The session waited to be let in, and has its seat now."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """The worker is silent or gone."""
+    """The worker is silent or gone. The client should come back after `after_ms`."""
+
+    after_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +117,10 @@ Input = (
     | TokenAccepted
     | Answered
     | Refused
+    | Resumed
     | EventArrived
     | SessionEnded
+    | Admitted
     | WorkerLost
     | Draining
     | DeadlineReached
@@ -101,10 +130,14 @@ Input = (
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Write a message. `answers` is the ordinal of the request that is over with it."""
+    """Write a message. `answers` is the ordinal of the request that is over with it.
+
+    `is_owed`: the client missed it while it was away, so it is no sign of a slow reader.
+    """
 
     message: Outbound
     answers: int | None = None
+    is_owed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +154,19 @@ class VerifyToken:
 
     ordinal: int
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Check a resume token and bind its session to this connection.
+
+    `epoch` and `last_seq` as the client says. Answered with Resumed or Refused.
+    """
+
+    ordinal: int
+    token: str
+    epoch: Epoch | None
+    last_seq: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +200,13 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """The client has spoken since it resumed: it has its next token, the one before is used up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Detach:
     """The client is gone without having left: the seat is kept for the grace time."""
 
 
-Effect = Send | Close | VerifyToken | AnswerPing | Join | Call | Detach
+Effect = Send | Close | VerifyToken | Resume | AnswerPing | Join | Call | Confirm | Detach

@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass
 
+# A large message takes as long to read as several: it counts once for each of these begun.
+CHARACTERS_OF_ONE = 8192
+
+
+def cost_of(characters: int) -> int:
+    """As how many messages one of this length counts."""
+    return 1 + characters // CHARACTERS_OF_ONE
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -34,19 +42,31 @@ class TokenBucket:
         self._tokens = float(burst)
         self._updated = now
         self._refused = 0
+        # Tokens that were lacking for the last message.
+        self._missing = 0.0
 
-    def take(self, now: float) -> bool:
-        """Whether one more message is within the limit."""
+    def take(self, now: float, cost: int = 1) -> bool:
+        """Whether one more message, which counts as `cost` of them, is within the limit."""
+        cost = min(cost, self._burst)
         elapsed = max(0.0, now - self._updated)
         self._tokens = min(float(self._burst), self._tokens + elapsed * self._rate_per_s)
         self._updated = now
         if self._tokens >= self._burst:
             self._refused = 0
-        if self._tokens < 1.0:
-            self._refused += 1
+        if self._tokens < cost:
+            self._missing = cost - self._tokens
+            self.refuse(cost)
             return False
-        self._tokens -= 1.0
+        self._tokens -= cost
         return True
+
+    def spend(self, tokens: int) -> None:
+        """Take tokens for something that was not asked about, on credit if need be."""
+        self._tokens = max(-float(self._burst), self._tokens - tokens)
+
+    def refuse(self, cost: int = 1) -> None:
+        """Count a message that was refused, here or on account of another limit."""
+        self._refused += cost
 
     @property
     def refused(self) -> int:
@@ -55,5 +75,5 @@ class TokenBucket:
 
     @property
     def retry_after_ms(self) -> int:
-        """Until the next message is within the limit."""
-        return max(1, round((1.0 - self._tokens) / self._rate_per_s * 1000))
+        """Until a message like the one that was refused last is within the limit."""
+        return max(1, round(self._missing / self._rate_per_s * 1000))

@@ -1,6 +1,7 @@
 """The order of a session's events among its replies."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.common.ids import Epoch
@@ -60,6 +61,11 @@ class EventOrder:
     def start(self, position: Position) -> None:
         """Follow the log from here on; what lies before is part of the snapshot at `position`."""
         self._at = position
+
+    def resume(self, position: Position, missed: Iterable[Event]) -> None:
+        """Follow the log from where the client stands; what it missed comes first."""
+        self._at = position
+        self._held.extendleft(reversed(tuple(missed)))
 
     def reset(self) -> None:
         """Forget everything, as before `start`."""

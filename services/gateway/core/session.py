@@ -7,15 +7,17 @@ from typing import assert_never
 from services.common.errors import Code, Refusal
 from services.common.ids import PeerId, SessionId
 from services.gateway.core import farewell
-from services.gateway.core.admission import Admission, Claims, admit
+from services.gateway.core.admission import Admission, admit
 from services.gateway.core.candidate import add_candidate
 from services.gateway.core.close_code import CloseCode
 from services.gateway.core.effect import (
+    Admitted,
     Answer,
     Answered,
     AnswerPing,
     Call,
     Close,
+    Confirm,
     DeadlineReached,
     Detach,
     Draining,
@@ -25,6 +27,7 @@ from services.gateway.core.effect import (
     Join,
     Received,
     Refused,
+    Resumed,
     Send,
     SessionEnded,
     SocketClosed,
@@ -32,15 +35,23 @@ from services.gateway.core.effect import (
     VerifyToken,
     WorkerLost,
 )
+from services.gateway.core.entrance import Entrance
+from services.gateway.core.intake import Intake
+from services.gateway.core.knock import Knock
 from services.gateway.core.limit import Limits, TokenBucket
-from services.gateway.core.message.connection import AuthRequest, AuthResponse, Ping
+from services.gateway.core.message.connection import (
+    AuthRefresh,
+    AuthRequest,
+    Ping,
+)
 from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.message.later import NotBuilt
-from services.gateway.core.message.request import AnyRequest, Rejection, WorkerRequest
-from services.gateway.core.message.room import RoomJoin, RoomLeave
+from services.gateway.core.message.request import AnyRequest, WorkerRequest
+from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomWaiting
 from services.gateway.core.message.sdp import IceCandidateAdd
-from services.gateway.core.order import Event, EventOrder, LogBroken
-from services.gateway.core.speech import error, events, not_authenticated, not_built, reply
+from services.gateway.core.order import Event, EventOrder, LogBroken, Position
+from services.gateway.core.resume import Recovered
+from services.gateway.core.speech import error, events, not_built, reply
 
 
 class Phase(Enum):
@@ -56,34 +67,56 @@ class Session:
 
     The caller owns the socket and the clock: it passes each input with the current time (seconds,
     any origin), performs the returned effects in order, and passes DeadlineReached at `deadline`.
-    It owes an Answered or Refused for each VerifyToken, AnswerPing, Join and Call, also after the
-    socket is gone; the session asks for one at a time. It passes SocketClosed exactly once.
+    It owes an Answered, Resumed or Refused for each VerifyToken, Resume, AnswerPing, Join and Call,
+    also after the socket is gone; the session asks for one at a time. SocketClosed comes exactly
+    once.
     """
 
     def __init__(
-        self, *, session_id: SessionId, peer_id: PeerId, limits: Limits, now: float
+        self,
+        *,
+        session_id: SessionId,
+        peer_id: PeerId,
+        limits: Limits,
+        now: float,
+        address_messages: TokenBucket | None = None,
     ) -> None:
+        """`address_messages` is shared by all sessions of the client's address."""
         self.phase = Phase.CONNECTED
         self._session_id = session_id
         self._peer_id = peer_id
         self._limits = limits
-        self._bucket = TokenBucket(limits.messages_per_s, limits.message_burst, now)
-        self._bad_frames = 0
+        self._intake = Intake(limits, now, address_messages)
         self._auth_deadline = now + limits.auth_timeout_s
-        # Authenticated: what was asked, what was answered, and what it allows.
-        self._auth: tuple[AuthRequest, AuthResponse] | None = None
-        self._admission: Admission | None = None
+        self._entrance = Entrance(limits.heartbeat_interval_ms)
         self._join: RoomJoin | None = None
         self._waiting: deque[tuple[int, AnyRequest]] = deque()
         self._outstanding: tuple[int, AnyRequest] | None = None
+        self._knock = Knock()
         # An answer that waits for events before it, and until when.
         self._answer: tuple[Answer, float] | None = None
         self._order = EventOrder()
         # The worker holds a seat for this session.
         self._is_seated = False
+        # The worker has ended the session, or given it to another connection.
+        self._is_ended = False
         # The socket is gone; a leave that the client asked for before that is still carried out.
         self._is_gone = False
         self._last_wish: tuple[int, RoomLeave] | None = None
+        # Resumed, and not heard of since: the reply may not have reached the client.
+        self._is_unheard = False
+        # Tells the connections of the session apart, where requests have no correlation id.
+        self._attached = 0
+
+    @property
+    def session_id(self) -> SessionId:
+        """Another one once an earlier session is resumed."""
+        return self._session_id
+
+    @property
+    def peer_id(self) -> PeerId:
+        """Another one once an earlier session is resumed."""
+        return self._peer_id
 
     @property
     def deadline(self) -> float | None:
@@ -105,19 +138,24 @@ class Session:
         match event:
             case Received():
                 return self._received(event, now)
-            case TokenAccepted(claims=claims):
-                return self._token_accepted(claims, now)
+            case TokenAccepted():
+                return self._token_accepted(event, now)
             case Answered(answer=answer):
                 return self._answered(answer, now)
             case Refused(refusal=refusal):
                 return self._refused(refusal, now)
+            case Resumed():
+                return self._resumed(event, now)
             case EventArrived(event=news):
                 return self._event_arrived(news, now)
-            case SessionEnded(reason=reason):
-                return self._ended(reason)
-            case WorkerLost():
+            case SessionEnded():
+                return self._ended(event)
+            case Admitted():
+                self._knock.admit()
+                return self._advance(now)
+            case WorkerLost(after_ms=after_ms):
                 self._is_seated = False
-                return self._end(farewell.WORKER_LOST)
+                return self._end(farewell.worker_lost(after_ms))
             case Draining(after_ms=after_ms):
                 return self._end(farewell.gateway_restarting(after_ms))
             case DeadlineReached():
@@ -131,47 +169,27 @@ class Session:
     def _received(self, event: Received, now: float) -> list[Effect]:
         if self.phase is Phase.CLOSED:
             return []
-        message = event.message
-        if not self._bucket.take(now):
-            return self._too_fast(event)
-        if isinstance(message, Rejection):
-            return self._rejected(event.ordinal, message)
+        if self._is_unheard:
+            self._is_unheard = False
+            return [Confirm(), *self._received(event, now)]
+        is_authenticated = self.phase is not Phase.CONNECTED
+        taken = self._intake.take(event, now, is_authenticated=is_authenticated)
+        if isinstance(taken, list):
+            if isinstance(taken[-1], Close):
+                self.phase = Phase.CLOSED
+            return taken
         if len(self._waiting) >= self._limits.waiting_requests:
             refusal = Refusal(
                 Code.RATE_LIMITED, "QUEUE_FULL", "Too many requests wait for their turn."
             )
-            return [error(event.ordinal, message, refusal)]
-        self._waiting.append((event.ordinal, message))
+            return [error(event.ordinal, taken, refusal)]
+        self._waiting.append((event.ordinal, taken))
         return self._advance(now)
-
-    def _too_fast(self, event: Received) -> list[Effect]:
-        if self._bucket.refused > self._limits.flood_messages:
-            self.phase = Phase.CLOSED
-            return [Close(CloseCode.FLOODING, "flooding")]
-        refusal = Refusal(
-            Code.RATE_LIMITED,
-            "TOO_MANY_MESSAGES",
-            "Too many messages in a short time.",
-            details={"retryAfterMs": str(self._bucket.retry_after_ms)},
-        )
-        return [error(event.ordinal, event.message, refusal)]
-
-    def _rejected(self, ordinal: int, rejection: Rejection) -> list[Effect]:
-        if rejection.is_bad_frame:
-            self._bad_frames += 1
-            effects: list[Effect] = [error(ordinal, rejection, rejection.refusal)]
-            if self._bad_frames >= self._limits.bad_frames:
-                self.phase = Phase.CLOSED
-                effects.append(Close(CloseCode.BAD_FRAMES, "bad frames"))
-            return effects
-        if self.phase is Phase.CONNECTED and rejection.type != "auth:request":
-            return [error(ordinal, rejection, not_authenticated())]
-        return [error(ordinal, rejection, rejection.refusal)]
 
     # Requests, one at a time.
 
     def _advance(self, now: float) -> list[Effect]:
-        effects: list[Effect] = []
+        effects = self._enter()
         while self._waiting and self._outstanding is None and self.phase is not Phase.CLOSED:
             ordinal, request = self._waiting.popleft()
             try:
@@ -183,15 +201,17 @@ class Session:
     def _start(self, ordinal: int, request: AnyRequest) -> list[Effect]:
         if isinstance(request, AuthRequest):
             return self._authenticate(ordinal, request)
-        if self._admission is None:
-            raise not_authenticated()
+        admission = self._entrance.admission
         if isinstance(request, NotBuilt):
             raise not_built()
-        if isinstance(request, RoomJoin):
-            effect: Effect = self._join_effect(ordinal, request, self._admission)
+        self._knock.check(request)
+        if isinstance(request, AuthRefresh):
+            effect: Effect = VerifyToken(ordinal, request.payload.token)
+        elif isinstance(request, RoomJoin):
+            effect = self._join_effect(ordinal, request, admission)
         elif isinstance(request, Ping):
             effect = AnswerPing(ordinal, request)
-        elif self.phase is not Phase.JOINED:
+        elif self.phase is not Phase.JOINED and not self._knock.is_waiting:
             raise Refusal(Code.INVALID_MESSAGE, "NOT_JOINED", "Join the room first.")
         elif isinstance(request, IceCandidateAdd):
             return [reply(ordinal, request, add_candidate(request.payload))]
@@ -201,31 +221,14 @@ class Session:
         return [effect]
 
     def _authenticate(self, ordinal: int, request: AuthRequest) -> list[Effect]:
-        if self._auth is not None:
-            return [self._authenticate_again(ordinal, request)]
-        token = request.payload.token
-        if token is None and request.payload.resume_token is not None:
-            raise not_built()
-        if not token:
-            refusal = Refusal(Code.UNAUTHORIZED, "TOKEN_MISSING", "A token is needed.")
+        if self._entrance.is_passed:
+            return [reply(ordinal, request, self._entrance.repeat(request))]
+        try:
+            check = self._entrance.ask(ordinal, request)
+        except Refusal as refusal:
             return self._not_admitted(ordinal, request, refusal)
         self._outstanding = (ordinal, request)
-        return [VerifyToken(ordinal, token)]
-
-    def _authenticate_again(self, ordinal: int, request: AuthRequest) -> Effect:
-        assert self._auth is not None
-        first, response = self._auth
-        if request.correlation_id is None or request.correlation_id != first.correlation_id:
-            raise Refusal(
-                Code.INVALID_MESSAGE,
-                "ALREADY_AUTHENTICATED",
-                "This connection is authenticated already.",
-            )
-        if request.payload != first.payload:
-            raise Refusal(
-                Code.INVALID_MESSAGE, "REQUEST_ID_REUSED", "The correlationId has been used before."
-            )
-        return reply(ordinal, request, response)
+        return [check]
 
     def _join_effect(self, ordinal: int, request: RoomJoin, admission: Admission) -> Join:
         if request.payload.room_id != admission.room_id:
@@ -248,42 +251,91 @@ class Session:
             request_id=self._request_id(ordinal, request),
         )
 
+    def _enter(self) -> list[Effect]:
+        """Ask for the seat of one who has been let in, as soon as nothing else is outstanding."""
+        if self._outstanding is not None or self.phase is Phase.CLOSED:
+            return []
+        self._outstanding = taken = self._knock.take()
+        if taken is None:
+            return []
+        return [self._join_effect(*taken, self._entrance.admission)]
+
     def _call(self, ordinal: int, request: WorkerRequest) -> Call:
         return Call(ordinal, request, self._request_id(ordinal, request))
 
     def _request_id(self, ordinal: int, request: AnyRequest) -> str:
         if request.correlation_id is None:
             # Another separator, so that no correlation id can name it.
-            return f"{self._session_id}:{ordinal}"
+            return f"{self._session_id}:{self._attached}:{ordinal}"
         return f"{self._session_id}/{request.correlation_id}"
 
     # Results.
 
-    def _token_accepted(self, claims: Claims, now: float) -> list[Effect]:
-        ordinal, request = self._take_outstanding()
-        assert isinstance(request, AuthRequest)
+    def _token_accepted(self, event: TokenAccepted, now: float) -> list[Effect]:
+        assert self._outstanding is not None
         if self.phase is Phase.CLOSED:
-            return []
+            return self._settled_after_close()
+        ordinal, request = self._outstanding
+        if isinstance(request, AuthRefresh):
+            return self._refreshed(event, now)
+        assert isinstance(request, AuthRequest)
+        self._outstanding = None
         try:
-            admission = admit(claims, request.payload)
+            admission = admit(event.claims, request.payload)
         except Refusal as refusal:
             return [*self._not_admitted(ordinal, request, refusal), *self._advance(now)]
-        self._admission = admission
-        response = AuthResponse(
-            user_id=admission.user_id,
-            peer_id=self._peer_id,
-            role=admission.role.value,
-            heartbeat_interval_ms=self._limits.heartbeat_interval_ms,
-        )
-        self._auth = (request, response)
         self.phase = Phase.AUTHENTICATED
+        response = self._entrance.let_in(request, self._peer_id, admission, event.ice_servers)
         return [reply(ordinal, request, response), *self._advance(now)]
+
+    def _refreshed(self, event: TokenAccepted, now: float) -> list[Effect]:
+        try:
+            payload = self._entrance.refresh(event.claims, event.ice_servers)
+        except Refusal as refusal:
+            return self._refused(refusal, now)
+        return self._answered(Answer(payload), now)
+
+    def _resumed(self, event: Resumed, now: float) -> list[Effect]:
+        ordinal, request = self._take_outstanding()
+        assert isinstance(request, AuthRequest)
+        ticket, recovered = event.ticket, event.recovered
+        self._session_id, self._peer_id = ticket.session_id, ticket.peer_id
+        self._attached = ticket.place.counter
+        self._is_seated = not self._is_ended
+        if self.phase is Phase.CLOSED:
+            return self._settled_after_close()
+        self._is_unheard = True
+        self.phase = Phase.JOINED
+        response = self._entrance.let_in(
+            request, self._peer_id, ticket.admission, event.ice_servers, event.token
+        )
+        return [
+            reply(ordinal, request, response),
+            *self._catch_up(recovered, event.token, request.payload.last_seq),
+            *self._advance(now),
+        ]
+
+    def _catch_up(self, recovered: Recovered, token: str, last_seq: int | None) -> list[Effect]:
+        """What happened while the client was away, and then what has since."""
+        upto = recovered.position
+        if recovered.state is not None:
+            self._order.start(upto)
+            state = recovered.state.model_copy(update={"resume_token": token})
+            owed: list[Effect] = [Send(Outbound(state), is_owed=True)]
+        else:
+            self._order.resume(Position(upto.epoch, last_seq or 0), recovered.missed)
+            owed = events(self._order.release(upto=upto.seq), are_owed=True)
+            if not self._order.reaches(upto):
+                raise LogBroken
+        return owed + events(self._order.release())
 
     def _not_admitted(self, ordinal: int, request: AuthRequest, refusal: Refusal) -> list[Effect]:
         effects: list[Effect] = [error(ordinal, request, refusal)]
         code = {
             Code.UNAUTHORIZED: CloseCode.UNAUTHENTICATED,
             Code.FORBIDDEN: CloseCode.FORBIDDEN,
+            # Nobody knows yet whether the token is good: it is worth trying again.
+            Code.UNAVAILABLE: CloseCode.OVERLOADED,
         }.get(refusal.code)
         if code is not None:
             self.phase = Phase.CLOSED
@@ -294,11 +346,14 @@ class Session:
         assert self._outstanding is not None
         request = self._outstanding[1]
         if isinstance(request, RoomJoin):
-            self._is_seated = True
+            self._is_seated = not self._is_ended
         if isinstance(request, RoomLeave):
             self._is_seated = False
         if self.phase is Phase.CLOSED:
             return self._settled_after_close()
+        if isinstance(request, RoomJoin) and isinstance(answer.payload, RoomWaiting):
+            self._knock.park(self._take_outstanding()[0], request)
+            return [Send(Outbound(answer.payload)), *self._advance(now)]
         if isinstance(request, RoomJoin) and answer.position and not self._order.is_started:
             self._order.start(answer.position)
             self._join = request
@@ -312,7 +367,8 @@ class Session:
             return []
         position = self._answer[0].position
         effects: list[Effect] = []
-        if position is not None:
+        # One who leaves instead of waiting has no log.
+        if position is not None and self._order.is_started:
             if not self._order.reaches(position):
                 return []
             effects += events(self._order.release(upto=position.seq))
@@ -330,6 +386,8 @@ class Session:
             return self._settled_after_close()
         ordinal, request = self._take_outstanding()
         if isinstance(request, AuthRequest):
+            # Of a session that was not resumed after all.
+            self._order.reset()
             return [*self._not_admitted(ordinal, request, refusal), *self._advance(now)]
         if not self._order.is_started:
             self._order.reset()
@@ -356,14 +414,17 @@ class Session:
             return []
         return events(self._order.release())
 
-    def _ended(self, reason: str) -> list[Effect]:
+    def _ended(self, ended: SessionEnded) -> list[Effect]:
         self._is_seated = False
+        self._is_ended = True
         if self.phase is Phase.CLOSED:
             return []
         if self._outstanding is not None and isinstance(self._outstanding[1], RoomLeave):
             # The reply to the leave closes the connection.
             return []
-        return [*events(self._order.release()), *self._end(farewell.of_ended_session(reason))]
+        words = farewell.of_ended_session(ended.reason, ended.message)
+        effects = events(self._order.release())
+        return [*effects, *self._knock.refuse(ended), *self._end(words)]
 
     # Ends.
 
@@ -379,11 +440,20 @@ class Session:
     def _end(self, words: farewell.Farewell) -> list[Effect]:
         if self.phase is Phase.CLOSED:
             return []
+        if not self._has_resume_token:
+            words = farewell.without_token(words)
         self.phase = Phase.CLOSED
         effects: list[Effect] = [Close(words.code, words.reason)]
         if words.closing is not None:
             effects.insert(0, Send(Outbound(words.closing)))
         return effects
+
+    @property
+    def _has_resume_token(self) -> bool:
+        if self.phase is Phase.JOINED:
+            return True
+        request = self._outstanding[1] if self._outstanding is not None else None
+        return isinstance(request, AuthRequest) and request.payload.resume_token is not None
 
     def _socket_closed(self) -> list[Effect]:
         self.phase = Phase.CLOSED

@@ -19,7 +19,7 @@ def error(ordinal: int, message: AnyRequest | Rejection, refusal: Refusal) -> Ef
     return Send(Outbound(payload, message.correlation_id), answers=ordinal)
 
 
-def events(released: list[Event]) -> list[Effect]:
+def events(released: list[Event], *, are_owed: bool = False) -> list[Effect]:
     """What happened, as far as it can be said; state events say where in the log."""
     return [
         Send(
@@ -27,7 +27,8 @@ def events(released: list[Event]) -> list[Effect]:
                 event.payload,
                 epoch=event.position.epoch if event.position else None,
                 seq=event.position.seq if event.position else None,
-            )
+            ),
+            is_owed=are_owed,
         )
         for event in released
         if event.payload is not None
@@ -40,3 +41,8 @@ def not_authenticated() -> Refusal:
 
 def not_built() -> Refusal:
     return Refusal(Code.UNAVAILABLE, NOT_BUILT, "This server does not do that.")
+
+
+def not_let_in(reason: str, message: str) -> Refusal:
+    """For a join that waited in vain. `message`: a moderator's words, may be empty."""
+    return Refusal(Code.FORBIDDEN, reason, message or "A moderator did not let you in.")

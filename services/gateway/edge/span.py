@@ -7,7 +7,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 
 from services.common.telemetry import context_from_traceparent, tracer
-from services.gateway.core.message.connection import ErrorReply
+from services.gateway.core.message.connection import ErrorReply, Ping
 from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.message.request import AnyRequest, Rejection
 
@@ -21,8 +21,14 @@ class Spans:
         self._open: dict[int, Span] = {}
 
     def begin(self, ordinal: int, message: AnyRequest | Rejection) -> None:
-        """A message has arrived. Its traceparent is the client's and counts only if well-formed."""
+        """A message has arrived. Its traceparent is the client's and counts only if well-formed.
+
+        A ping is a trace of its own only where the client asks for one: those of all clients would
+        bury what an operator looks for.
+        """
         traceparent = None if isinstance(message, Rejection) else message.traceparent
+        if traceparent is None and isinstance(message, Ping):
+            return
         self._open[ordinal] = _tracer.start_span(
             f"signaling {message.type or 'unknown'}",
             context=context_from_traceparent(traceparent if isinstance(traceparent, str) else None),

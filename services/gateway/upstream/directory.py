@@ -8,6 +8,7 @@ from typing import Protocol
 from services.common.errors import Code, Refusal
 from services.common.ids import RoomId
 from services.gateway.core.placement import rank
+from services.gateway.core.resume import Place
 from services.gateway.upstream.link import Link
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 
@@ -22,8 +23,20 @@ class Placement:
 
 
 class Directory(Protocol):
-    async def locate(self, room_id: RoomId) -> Placement:
-        """The worker for a room; places the room if it has none. Raises Refusal UNAVAILABLE."""
+    async def locate(self, room_id: RoomId, least: int = 1) -> Placement:
+        """The worker for a room; places it if it has none, with a generation not below `least`.
+
+        Raises Refusal UNAVAILABLE.
+        """
+
+    def find_newer(self, room_id: RoomId, place: Place) -> Placement | None:
+        """Where a room is by now that was in `place`, if another worker has claimed it since."""
+
+    def generation(self, room_id: RoomId, place: Place) -> int:
+        """The generation of a room on the worker that has it, `place`'s if no other is known."""
+
+    def note(self, room_id: RoomId, placement: Placement) -> None:
+        """A session was found there."""
 
     def hold(self, room_id: RoomId) -> None:
         """A session of this gateway is in the room or on its way: keep its placement."""
@@ -51,10 +64,27 @@ class EmbeddedDirectory:
         if self._held[room_id] <= 0:
             del self._held[room_id]
 
-    async def locate(self, room_id: RoomId) -> Placement:
+    def find_newer(self, room_id: RoomId, place: Place) -> Placement | None:
+        placed = self._rooms.get(room_id)
+        if placed is None or placed.worker_epoch == place.worker_epoch:
+            return None
+        return placed if placed.generation > place.generation else None
+
+    def generation(self, room_id: RoomId, place: Place) -> int:
+        placed = self._rooms.get(room_id)
+        if placed is None or placed.worker_epoch != place.worker_epoch:
+            return place.generation
+        return placed.generation
+
+    def note(self, room_id: RoomId, placement: Placement) -> None:
+        placed = self._rooms.get(room_id)
+        if placed is None or placed.generation <= placement.generation:
+            self._rooms[room_id] = placement
+
+    async def locate(self, room_id: RoomId, least: int = 1) -> Placement:
         placed = self._rooms.get(room_id)
         if placed is None:
-            return self._place(room_id, generation=1)
+            return self._place(room_id, generation=least)
         watch = placed.link.watch
         if watch is None and await _is_reachable(placed.link):
             # Its watch comes back in a moment. Another owner now would make two.
@@ -63,8 +93,8 @@ class EmbeddedDirectory:
             return placed
         # Another join may have placed it meanwhile.
         if self._rooms.get(room_id) is not placed:
-            return await self.locate(room_id)
-        return self._place(room_id, placed.generation + 1)
+            return await self.locate(room_id, least)
+        return self._place(room_id, max(placed.generation + 1, least))
 
     def described(self, link: Link, description: pb.DescribeResponse) -> None:
         listed = {RoomId(room.room_id): room for room in description.room_generations}

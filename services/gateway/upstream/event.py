@@ -6,10 +6,15 @@ from typing import Any
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from services.common.ids import Epoch
-from services.gateway.core.message import media, room, sdp, transport
+from services.gateway.core.message import media, room, sdp, text, transport
 from services.gateway.core.message.envelope import Payload
 from services.gateway.core.order import Event, Position
-from services.gateway.upstream.room import opaque_from_json, participant_from_pb
+from services.gateway.upstream.room import (
+    opaque_from_json,
+    participant_from_pb,
+    value_from_json,
+    waiting_from_pb,
+)
 from services.gateway.upstream.rtp import KIND_FROM_PB
 from services.pb.invigil.sfu.v1 import event_pb2
 
@@ -35,8 +40,14 @@ def _producer_new(message: event_pb2.ProducerNew) -> Payload:
         peer_id=message.peer_id,
         kind=KIND_FROM_PB[message.kind],
         paused=message.paused,
+        muted=message.muted or None,
         app_data=opaque_from_json(message.app_data_json),
     )
+
+
+def _participant_waiting(message: event_pb2.ParticipantWaiting) -> Payload:
+    peer = waiting_from_pb(message.peer)
+    return room.ParticipantWaiting(**dict(peer))
 
 
 # By the name of the field in SessionEvent.event.
@@ -50,8 +61,18 @@ PAYLOAD: dict[str, Callable[[Any], Payload]] = {
     "participant_left": lambda message: room.ParticipantLeft(
         peer_id=message.peer_id, reason=message.reason
     ),
+    "participant_waiting": _participant_waiting,
+    "message_received": lambda message: text.MessageReceived(
+        sender=message.from_peer_id,
+        to=message.to_peer_id or None,
+        body=value_from_json(message.body_json),
+    ),
+    "room_locked": lambda _: room.RoomLocked(),
+    "room_unlocked": lambda _: room.RoomUnlocked(),
     "producer_new": _producer_new,
-    "producer_paused": lambda message: media.ProducerPaused(producer_id=message.producer_id),
+    "producer_paused": lambda message: media.ProducerPaused(
+        producer_id=message.producer_id, muted=message.muted or None
+    ),
     "producer_resumed": lambda message: media.ProducerResumed(producer_id=message.producer_id),
     "producer_closed": lambda message: media.ProducerClosed(producer_id=message.producer_id),
     "consumer_paused": lambda message: media.ConsumerPaused(consumer_id=message.consumer_id),

@@ -1,19 +1,28 @@
-"""The workers together: where a session finds its seat."""
+"""The workers together: where a session finds its seat, and finds it again."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from services.common.errors import Code, Refusal
-from services.common.ids import GatewayId, RoomId, SessionId
+from services.common.ids import ConnectionId, GatewayId, RoomId, SessionId
 from services.common.log import get_logger
 from services.gateway.core.effect import Answer, Join
-from services.gateway.core.message.request import WorkerRequest
 from services.gateway.core.port import News
+from services.gateway.core.resume import Place, Recovered, Resumption
 from services.gateway.upstream.directory import EmbeddedDirectory, Placement
-from services.gateway.upstream.link import Link, Patience
-from services.gateway.upstream.operation import carry_out
+from services.gateway.upstream.link import Link, Patience, Watch
+from services.gateway.upstream.resume import (
+    attach_to_pb,
+    recovered_from_pb,
+    rejoin_to_pb,
+    rejoined_from_pb,
+)
 from services.gateway.upstream.room import join_to_pb, joined_from_pb
+from services.gateway.upstream.seat import SeatKey, WorkerSeat, reconnecting
+from services.gateway.upstream.settings import SettingsBook
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 
 # How often workers are asked which rooms they hold.
@@ -21,63 +30,26 @@ SWEEP_INTERVAL_S = 10.0
 
 _log = get_logger("gateway.upstream")
 
+Outcome = TypeVar("Outcome")
+
 
 @dataclass(frozen=True, slots=True)
-class SeatKey:
-    """What proves to a worker that this gateway acts for a session."""
+class Errand:
+    """A call that seats a session of a room at a worker, for one connection."""
 
+    placement: Placement
+    watch: Watch
+    method: str
+    message: Any
     room_id: RoomId
     session_id: SessionId
-    session_key: bytes
-    generation: int
+    connection_id: ConnectionId
+    # Nobody comes back to the seat if the reply is lost.
+    is_first: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A join that the worker may have carried out without this gateway having its reply."""
-
-    link: Link
-    message: pb.JoinRoomRequest
-
-
-class WorkerSeat:
-    """A session's seat on a worker. Implements `Seat`."""
-
-    def __init__(self, link: Link, key: SeatKey, on_release: Callable[[], None]) -> None:
-        self._link = link
-        self._key = key
-        self._on_release = on_release
-
-    async def join_again(self, join: Join) -> Answer:
-        watch = self._link.watch
-        if watch is None:
-            raise _reconnecting()
-        message = join_to_pb(join, watch_id=watch.watch_id, generation=self._key.generation)
-        return joined_from_pb(join, await self._link.call("JoinRoom", message))
-
-    async def call(self, request: WorkerRequest, request_id: str) -> Answer:
-        return await carry_out(request, self._session_call(request_id), self._link.call)
-
-    async def detach(self) -> None:
-        request_id = f"{self._key.session_id}:detach"
-        await self._link.call(
-            "DetachSession", pb.DetachSessionRequest(call=self._session_call(request_id))
-        )
-
-    def worker_age_ms(self) -> int:
-        return self._link.heard_ms_ago()
-
-    def release(self) -> None:
-        self._on_release()
-
-    def _session_call(self, request_id: str) -> pb.SessionCall:
-        return pb.SessionCall(
-            room_id=self._key.room_id,
-            session_id=self._key.session_id,
-            session_key=self._key.session_key,
-            request_id=request_id,
-            generation=self._key.generation,
-        )
+    @property
+    def link(self) -> Link:
+        return self.placement.link
 
 
 class Fleet:
@@ -85,12 +57,15 @@ class Fleet:
 
     def __init__(self, addresses: Sequence[str], gateway_id: GatewayId, patience: Patience) -> None:
         self._directory = EmbeddedDirectory()
+        self.settings: SettingsBook[Link] = SettingsBook(time.monotonic)
         self.links = [
-            Link(address, gateway_id, patience, self._directory.described) for address in addresses
+            Link(address, gateway_id, patience, self._directory.described, self.settings)
+            for address in addresses
         ]
         self._directory.links = self.links
-        # Until the session joins after all or is forsaken.
-        self._unanswered: dict[SessionId, Unanswered] = {}
+        # What a worker may have carried out without this gateway having the reply, until another
+        # errand of the connection is answered, or the connection is forsaken.
+        self._unanswered: dict[ConnectionId, Errand] = {}
 
     @property
     def is_ready(self) -> bool:
@@ -108,84 +83,182 @@ class Fleet:
         for link in self.links:
             await link.close()
 
+    # Seats.
+
     async def join(self, join: Join, tell: Callable[[News], None]) -> tuple[WorkerSeat, Answer]:
         self._directory.hold(join.room_id)
         try:
             placement = await self._directory.locate(join.room_id)
-            return await self._join_at(placement, join, tell)
+            watch = _live(placement.link)
+            errand = Errand(
+                placement=placement,
+                watch=watch,
+                method="JoinRoom",
+                message=join_to_pb(join, watch_id=watch.watch_id, generation=placement.generation),
+                room_id=join.room_id,
+                session_id=join.session_id,
+                connection_id=ConnectionId(join.session_id),
+                is_first=True,
+            )
+            return await self._take_seat(errand, tell, lambda reply: joined_from_pb(join, reply))
         except BaseException:
             self._directory.free(join.room_id)
             raise
 
-    async def _join_at(
-        self, placement: Placement, join: Join, tell: Callable[[News], None]
-    ) -> tuple[WorkerSeat, Answer]:
-        link = placement.link
-        # Events may overtake the reply.
-        link.attach(join.session_id, tell)
+    async def resume(
+        self, resumption: Resumption, tell: Callable[[News], None]
+    ) -> tuple[WorkerSeat, Recovered]:
+        room_id = resumption.ticket.admission.room_id
+        self._directory.hold(room_id)
         try:
-            response = await self._ask(placement, join)
-            answer = joined_from_pb(join, response)
-        except BaseException:
-            link.forget(join.session_id)
+            try:
+                return await self._resume(resumption, tell)
+            except Refusal as refusal:
+                if refusal.code is not Code.WRONG_WORKER:
+                    raise
+            # The worker has said meanwhile which generation of the room it has.
+            return await self._resume(resumption, tell)
+        except BaseException as error:
+            self._directory.free(room_id)
+            if isinstance(error, Refusal) and error.code is Code.WRONG_WORKER:
+                raise reconnecting() from error
             raise
+
+    async def _resume(
+        self, resumption: Resumption, tell: Callable[[News], None]
+    ) -> tuple[WorkerSeat, Recovered]:
+        place = resumption.ticket.place
+        room_id = resumption.ticket.admission.room_id
+        link = await self._find_run(place.worker_epoch)
+        # Where its room is if it has moved away from there since, though that worker lives.
+        moved = self._directory.find_newer(room_id, place)
+        if link is not None and moved is None:
+            generation = self._directory.generation(room_id, place)
+            return await self._attach(
+                Placement(link, place.worker_epoch, generation), resumption, tell
+            )
+        if not resumption.may_rejoin:
+            raise Refusal(Code.UNAUTHORIZED, "RESUME_TOKEN_EXPIRED", "The token is too old.")
+        placement = await self._directory.locate(room_id, least=place.generation + 1)
+        return await self._rejoin(placement, resumption, tell)
+
+    async def _find_run(self, worker_epoch: str) -> Link | None:
+        """The worker whose process has this run; None where the run is over or out of reach.
+
+        Raises Refusal UNAVAILABLE where it is within reach, but its watch does not come back.
+        """
+        for link in self.links:
+            if link.watch is not None and link.watch.worker_epoch == worker_epoch:
+                return link
+        runs = await asyncio.gather(*(link.current_run() for link in self.links))
+        if worker_epoch not in runs:
+            return None
+        link = self.links[runs.index(worker_epoch)]
+        if not await link.comes_alive():
+            raise reconnecting()
+        return link
+
+    async def _attach(
+        self, placement: Placement, resumption: Resumption, tell: Callable[[News], None]
+    ) -> tuple[WorkerSeat, Recovered]:
+        watch = _live(placement.link)
+        message = attach_to_pb(resumption, watch_id=watch.watch_id, generation=placement.generation)
+        errand = _errand(placement, watch, "AttachSession", message, resumption)
+        try:
+            seated = await self._take_seat(
+                errand, tell, lambda reply: recovered_from_pb(resumption, reply)
+            )
+        except Refusal as refusal:
+            if refusal.reason != "SESSION_NOT_FOUND":
+                raise
+            raise Refusal(Code.UNAUTHORIZED, "SESSION_ENDED", "The session has ended.") from refusal
+        self._directory.note(errand.room_id, placement)
+        return seated
+
+    async def _rejoin(
+        self, placement: Placement, resumption: Resumption, tell: Callable[[News], None]
+    ) -> tuple[WorkerSeat, Recovered]:
+        watch = _live(placement.link)
+        message = rejoin_to_pb(resumption, watch_id=watch.watch_id, generation=placement.generation)
+        errand = _errand(placement, watch, "JoinRoom", message, resumption)
+        return await self._take_seat(
+            errand, tell, lambda reply: rejoined_from_pb(resumption, reply)
+        )
+
+    async def _take_seat(
+        self, errand: Errand, tell: Callable[[News], None], read: Callable[[Any], Outcome]
+    ) -> tuple[WorkerSeat, Outcome]:
+        """Have it carried out. `read` makes of the reply what the connection is told."""
+        link, connection_id = errand.link, errand.connection_id
+        self._give_settings(errand)
+        # Events may overtake the reply.
+        link.attach(connection_id, tell)
+        try:
+            reply = await self._ask(errand)
+            outcome = read(reply)
+        except BaseException:
+            link.forget(connection_id)
+            raise
+        # What an earlier errand of the connection may have left is the same seat.
+        self._unanswered.pop(connection_id, None)
 
         def release() -> None:
-            link.forget(join.session_id)
-            self._directory.free(join.room_id)
+            link.forget(connection_id)
+            self._directory.free(errand.room_id)
 
-        key = SeatKey(join.room_id, join.session_id, response.session_key, placement.generation)
-        return WorkerSeat(link, key, release), answer
+        session = reply.session if isinstance(reply, pb.AttachSessionResponse) else reply
+        generation = errand.placement.generation
+        key = SeatKey(errand.room_id, errand.session_id, session.session_key, generation)
+        place = Place(errand.watch.worker_epoch, generation, session.counter)
+        return WorkerSeat(link, key, place, release), outcome
 
-    async def _ask(self, placement: Placement, join: Join) -> pb.JoinRoomResponse:
-        watch = placement.link.watch
-        if watch is None:
-            raise _reconnecting()
-        message = join_to_pb(join, watch_id=watch.watch_id, generation=placement.generation)
+    def _give_settings(self, errand: Errand) -> None:
+        """Let a room that is made anew begin with what was decided in it before."""
+        settings = self.settings.newest(errand.room_id)
+        if settings is not None and isinstance(errand.message, pb.JoinRoomRequest):
+            errand.message.room_settings.CopyFrom(settings)
+
+    async def _ask(self, errand: Errand) -> Any:
+        link = errand.link
         try:
-            response: pb.JoinRoomResponse = await placement.link.call("JoinRoom", message)
+            reply = await link.call(errand.method, errand.message)
         except Refusal as refusal:
             if refusal.reason == "STALE_GENERATION":
                 # The next try finds what the worker says now.
-                await placement.link.describe()
+                await link.describe()
             if refusal.reason != "WORKER_UNREACHABLE":
                 raise
-            # The worker may have carried it out: without the reply nobody could free that seat. The
-            # request id makes it safe to ask again.
-            response = await self._ask_again(placement.link, join.session_id, message)
-        # A seat that an earlier join of the session left is the same one.
-        self._unanswered.pop(join.session_id, None)
-        if placement.link.watch is not watch:
-            raise _reconnecting()
-        return response
+            # The worker may have carried it out: without the reply nobody could free that seat. It
+            # is safe to ask again.
+            reply = await self._ask_again(errand)
+        if link.watch is not errand.watch:
+            # The worker has detached the session itself, or will.
+            raise reconnecting()
+        # Until the reply has been read.
+        self._unanswered[errand.connection_id] = errand
+        return reply
 
-    async def _ask_again(
-        self, link: Link, session_id: SessionId, message: pb.JoinRoomRequest
-    ) -> pb.JoinRoomResponse:
+    async def _ask_again(self, errand: Errand) -> Any:
         try:
-            response: pb.JoinRoomResponse = await link.call("JoinRoom", message)
+            return await errand.link.call(errand.method, errand.message)
         except BaseException as error:
             if not isinstance(error, Refusal) or error.reason == "WORKER_UNREACHABLE":
-                self._unanswered[session_id] = Unanswered(link, message)
+                self._unanswered[errand.connection_id] = errand
             raise
-        return response
 
-    async def forsake(self, session_id: SessionId) -> None:
-        left = self._unanswered.pop(session_id, None)
-        watch = left.link.watch if left is not None else None
-        if left is None or watch is None or watch.watch_id != left.message.watch_id:
+    async def forsake(self, connection_id: ConnectionId) -> None:
+        left = self._unanswered.pop(connection_id, None)
+        if left is None or left.link.watch is not left.watch:
             # The worker detaches the session itself when the watch ends.
             return
+        message = pb.ForsakeSessionRequest(
+            watch_id=left.watch.watch_id,
+            session_id=left.session_id,
+            connection_id=connection_id,
+            leave=left.is_first,
+        )
         try:
-            reply: pb.JoinRoomResponse = await left.link.call("JoinRoom", left.message)
-            call = pb.SessionCall(
-                room_id=left.message.room_id,
-                session_id=session_id,
-                session_key=reply.session_key,
-                request_id=f"{session_id}:forsake",
-                generation=left.message.generation,
-            )
-            await left.link.call("LeaveRoom", pb.LeaveRoomRequest(call=call))
+            await left.link.call("ForsakeSession", message)
         except Refusal as refusal:
             _log.warning("gateway.session.not_forsaken", reason=refusal.reason)
 
@@ -206,7 +279,21 @@ class Fleet:
                     _log.exception("gateway.describe.broken", worker=link.address)
 
 
-def _reconnecting() -> Refusal:
-    return Refusal(
-        Code.UNAVAILABLE, "WORKER_RECONNECTING", "The media server is being reconnected."
+def _errand(
+    placement: Placement, watch: Watch, method: str, message: Any, resumption: Resumption
+) -> Errand:
+    return Errand(
+        placement=placement,
+        watch=watch,
+        method=method,
+        message=message,
+        room_id=resumption.ticket.admission.room_id,
+        session_id=resumption.ticket.session_id,
+        connection_id=resumption.connection_id,
     )
+
+
+def _live(link: Link) -> Watch:
+    if link.watch is None:
+        raise reconnecting()
+    return link.watch

@@ -11,15 +11,16 @@ import grpc
 from opentelemetry.trace import Span, SpanKind
 
 from services.common.errors import Code, Refusal
-from services.common.ids import GatewayId, SessionId, WatchId
+from services.common.ids import ConnectionId, GatewayId, WatchId
 from services.common.log import get_logger
 from services.common.rpc.interceptor import client_interceptors
 from services.common.rpc.size import MAX_REPLY_BYTES, MAX_REQUEST_BYTES
 from services.common.rpc.status import refusal_of
 from services.common.telemetry import context_from_traceparent, tracer
-from services.gateway.core.effect import EventArrived, SessionEnded, WorkerLost
+from services.gateway.core.effect import Admitted, EventArrived, SessionEnded, WorkerLost
 from services.gateway.core.port import News
 from services.gateway.upstream.event import event_from_pb, unknown_fields
+from services.gateway.upstream.settings import SettingsBook
 from services.pb.invigil.sfu.v1 import event_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.pb.invigil.sfu.v1.sfu_service_pb2_grpc import SfuServiceStub
@@ -44,6 +45,9 @@ CHANNEL_OPTIONS = [
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 2.0
 
+# Clients of a lost worker come back one a millisecond, within this time.
+MAX_SPREAD_MS = 1000
+
 MAX_UNKNOWN_KINDS = 64
 
 _log = get_logger("gateway.upstream")
@@ -58,6 +62,8 @@ class Patience:
     silence_s: float = 3.0
     call_s: float = 5.0
     describe_s: float = 1.0
+    # The watch of a worker that is there; a gateway that has just started has none yet.
+    reconnect_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,9 @@ class Link:
     """
     A worker, reached at `address` for the life of the gateway.
 
-    The owner runs `run` as a task and closes the link after it. Sessions are told the worker's news
-    through `tell`, synchronously and in order, until they are forgotten or the watch ends.
+    The owner runs `run` as a task and closes the link after it. Connections are told the worker's
+    news of their sessions through `tell`, synchronously and in order, until they are forgotten or
+    the watch ends.
     """
 
     def __init__(
@@ -83,18 +90,23 @@ class Link:
         gateway_id: GatewayId,
         patience: Patience,
         on_described: Callable[["Link", pb.DescribeResponse], None],
+        settings: SettingsBook["Link"],
     ) -> None:
         self.address = address
         self.patience = patience
         self._gateway_id = gateway_id
         self._on_described = on_described
+        self._settings = settings
         self._channel = grpc.aio.insecure_channel(
             address, options=CHANNEL_OPTIONS, interceptors=client_interceptors()
         )
         self._stub = SfuServiceStub(self._channel)
         self._watch: Watch | None = None
         self._is_draining = False
-        self._tell: dict[SessionId, Callable[[News], None]] = {}
+        self._is_live = asyncio.Event()
+        # The question which run of the worker's process it is, while it is under way.
+        self._asking: asyncio.Task[str | None] | None = None
+        self._tell: dict[ConnectionId, Callable[[News], None]] = {}
         self._heard_at = 0.0
         # Fields of events that only a newer worker knows.
         self._unknown: set[tuple[int, ...]] = set()
@@ -113,13 +125,13 @@ class Link:
         """Milliseconds since the worker's last message."""
         return max(0, round((asyncio.get_running_loop().time() - self._heard_at) * 1000))
 
-    def attach(self, session_id: SessionId, tell: Callable[[News], None]) -> None:
-        """Tell this session's news from now on."""
-        self._tell[session_id] = tell
+    def attach(self, connection_id: ConnectionId, tell: Callable[[News], None]) -> None:
+        """Tell this connection's news from now on."""
+        self._tell[connection_id] = tell
 
-    def forget(self, session_id: SessionId) -> None:
-        """Tell nothing more to this session."""
-        self._tell.pop(session_id, None)
+    def forget(self, connection_id: ConnectionId) -> None:
+        """Tell nothing more to this connection."""
+        self._tell.pop(connection_id, None)
 
     async def call(self, method: str, message: Any, timeout_s: float | None = None) -> Any:
         """A unary call of the worker's service. Raises Refusal; bounded in time."""
@@ -138,6 +150,32 @@ class Link:
         self._is_draining = response.draining
         self._on_described(self, response)
         return response
+
+    async def current_run(self) -> str | None:
+        """Names the run of the worker's process, be its watch live or not; None: out of reach.
+
+        Bounded in time. Any number may ask at once: the worker is asked once.
+        """
+        if self._watch is not None:
+            return self._watch.worker_epoch
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_run())
+        return await asyncio.shield(self._asking)
+
+    async def _ask_run(self) -> str | None:
+        try:
+            return (await self.describe()).worker_epoch
+        except Refusal:
+            return None
+
+    async def comes_alive(self) -> bool:
+        """Whether the watch is live, or is within the time that a reconnection takes."""
+        try:
+            async with asyncio.timeout(self.patience.reconnect_s):
+                await self._is_live.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def run(self) -> None:
         """Keep a watch on the worker, for ever."""
@@ -189,16 +227,21 @@ class Link:
         # The rooms that the worker has must be known before anyone is sent elsewhere with them.
         await self.describe()
         self._watch = Watch(WatchId(started.watch_id), started.worker_id, started.worker_epoch)
+        self._is_live.set()
         _log.info("gateway.watch.live", worker=self.address, worker_id=started.worker_id)
 
     def _take(self, message: pb.WatchResponse) -> None:
         match message.WhichOneof("message"):
             case "event":
                 self._take_event(message.event)
+            case "admitted":
+                self._news(_connection_of(message.admitted), Admitted())
+            case "room_settings":
+                self._settings.keep(message.room_settings, self)
             case "ended":
-                session_id = SessionId(message.ended.session_id)
-                self._news(session_id, SessionEnded(message.ended.reason))
-                self.forget(session_id)
+                connection_id = _connection_of(message.ended)
+                self._news(connection_id, SessionEnded(message.ended.reason, message.ended.message))
+                self.forget(connection_id)
             case _:
                 pass
 
@@ -215,7 +258,7 @@ class Link:
             return
         what = event.payload.type if event.payload is not None else "unknown"
         with _caused_by(message.traceparent, what):
-            self._news(SessionId(message.session_id), EventArrived(event))
+            self._news(_connection_of(message), EventArrived(event))
 
     def _note_unknown(self, fields: tuple[int, ...]) -> None:
         # Once a kind: while workers are newer than gateways, every session may be told of it.
@@ -223,22 +266,32 @@ class Link:
             self._unknown.add(fields)
             _log.warning("gateway.event.unknown", worker=self.address, fields=fields)
 
-    def _news(self, session_id: SessionId, news: News) -> None:
-        tell = self._tell.get(session_id)
+    def _news(self, connection_id: ConnectionId, news: News) -> None:
+        tell = self._tell.get(connection_id)
         if tell is None:
             return
         try:
             tell(news)
         except Exception:
             # One session's fault must not cost the others their stream.
-            _log.exception("gateway.session.failed", session_id=session_id)
-            self.forget(session_id)
+            _log.exception("gateway.session.failed", connection_id=connection_id)
+            self.forget(connection_id)
 
     def _end(self) -> None:
         self._watch = None
-        for session_id in list(self._tell):
-            self._news(session_id, WorkerLost())
+        self._settings.lost(self)
+        self._is_live.clear()
+        spread_ms = min(len(self._tell), MAX_SPREAD_MS)
+        for connection_id in list(self._tell):
+            self._news(connection_id, WorkerLost(after_ms=random.randint(0, spread_ms)))
         self._tell.clear()
+
+
+def _connection_of(
+    message: event_pb2.SessionEvent | pb.SessionEnded | pb.SessionAdmitted,
+) -> ConnectionId:
+    """A session's first connection has its name."""
+    return ConnectionId(message.connection_id or message.session_id)
 
 
 def _caused_by(traceparent: str, event_type: str) -> AbstractContextManager[Span | None]:

@@ -6,12 +6,19 @@ from typing import Any
 
 from services.common.errors import Code, Refusal
 from services.gateway.core.effect import Answer
-from services.gateway.core.message import media, sdp, transport
+from services.gateway.core.message import media, peer, sdp, text, transport
 from services.gateway.core.message.envelope import Payload
-from services.gateway.core.message.field import to_opaque_json
+from services.gateway.core.message.field import to_json, to_opaque_json
 from services.gateway.core.message.request import WorkerRequest
-from services.gateway.core.message.room import RoomLeave, RoomLeft
-from services.gateway.core.refusal import NOT_BUILT, error_of
+from services.gateway.core.message.room import (
+    RoomLeave,
+    RoomLeft,
+    RoomLock,
+    RoomLocked,
+    RoomUnlock,
+    RoomUnlocked,
+)
+from services.gateway.core.refusal import error_of
 from services.gateway.upstream.room import (
     DIRECTION_FROM_PB,
     DIRECTION_TO_PB,
@@ -132,9 +139,6 @@ def _connect_transport(
 
 
 def _produce(payload: media.ProducePayload, call: pb.SessionCall) -> pb.ProduceRequest:
-    if payload.audience is not None:
-        # Ignoring it would show the stream to peers that it is not meant for.
-        raise Refusal(Code.UNAVAILABLE, NOT_BUILT, "This server does not know audiences.")
     rtp_parameters = payload.rtp_parameters
     return pb.ProduceRequest(
         call=call,
@@ -144,6 +148,7 @@ def _produce(payload: media.ProducePayload, call: pb.SessionCall) -> pb.ProduceR
         app_data_json=to_opaque_json(payload.app_data),
         paused=payload.paused,
         producer_id=payload.producer_id or "",
+        audience_peer_ids=payload.audience or [],
     )
 
 
@@ -223,7 +228,11 @@ def _sdp_offer(payload: sdp.SdpOfferPayload, call: pb.SessionCall) -> pb.ApplySd
         call=call,
         sdp=payload.sdp,
         tracks=[
-            pb.SdpTrack(mid=track.mid, app_data_json=to_opaque_json(track.app_data))
+            pb.SdpTrack(
+                mid=track.mid,
+                app_data_json=to_opaque_json(track.app_data),
+                audience_peer_ids=track.audience or [],
+            )
             for track in payload.tracks
         ],
     )
@@ -240,7 +249,8 @@ def _sdp_answered(_: object, response: pb.ApplySdpOfferResponse) -> Payload:
 def _track_result(result: pb.SdpTrackResult) -> sdp.PublishedTrack | sdp.RejectedTrack:
     mid = result.mid or None
     if result.WhichOneof("result") == "producer_id":
-        return sdp.PublishedTrack(mid=mid, producer_id=result.producer_id)
+        muted = result.muted or None
+        return sdp.PublishedTrack(mid=mid, producer_id=result.producer_id, muted=muted)
     refusal = Refusal(Code.PRODUCE_ERROR, result.failure.reason, result.failure.message)
     return sdp.RejectedTrack(mid=mid, error=error_of(refusal, "produce"))
 
@@ -265,6 +275,44 @@ def _on_consumer(method: str, message: type[Any], reply: type[Any]) -> Operation
     )
 
 
+def _on_peer(method: str, message: type[Any], reply: type[Any]) -> Operation:
+    return Operation(
+        method,
+        lambda payload, call: message(call=call, peer_id=payload.peer_id),
+        lambda payload, _: reply(peer_id=payload.peer_id),
+    )
+
+
+def _on_peer_with_reason(method: str, message: type[Any], reply: type[Any]) -> Operation:
+    return Operation(
+        method,
+        lambda payload, call: message(
+            call=call, peer_id=payload.peer_id, reason=payload.reason or ""
+        ),
+        lambda payload, _: reply(peer_id=payload.peer_id),
+    )
+
+
+def _on_room(method: str, message: type[Any], reply: type[Any]) -> Operation:
+    return Operation(method, lambda _, call: message(call=call), lambda _, __: reply())
+
+
+def _update_peer(payload: peer.PeerUpdatePayload, call: pb.SessionCall) -> pb.UpdatePeerRequest:
+    app_data = payload.app_data
+    return pb.UpdatePeerRequest(
+        call=call,
+        app_data_json=to_opaque_json(app_data) if app_data is not None else None,
+        display_name=payload.display_name,
+        hand_raised=payload.hand_raised,
+    )
+
+
+def _send_message(payload: text.MessageSendPayload, call: pb.SessionCall) -> pb.SendMessageRequest:
+    return pb.SendMessageRequest(
+        call=call, to_peer_id=payload.to or "", body_json=to_json(payload.body)
+    )
+
+
 OPERATIONS: dict[type[Any], Operation] = {
     RoomLeave: Operation(
         "LeaveRoom",
@@ -285,7 +333,9 @@ OPERATIONS: dict[type[Any], Operation] = {
     media.Produce: Operation(
         "Produce",
         _produce,
-        lambda _, response: media.Produced(producer_id=response.producer_id),
+        lambda _, response: media.Produced(
+            producer_id=response.producer_id, muted=response.muted or None
+        ),
     ),
     media.Consume: Operation("Consume", _consume, _consumed),
     sdp.SdpOffer: Operation("ApplySdpOffer", _sdp_offer, _sdp_answered),
@@ -320,4 +370,13 @@ OPERATIONS: dict[type[Any], Operation] = {
         pb.RequestConsumerKeyFrameRequest,
         media.ConsumerKeyFrameRequested,
     ),
+    text.MessageSend: Operation("SendMessage", _send_message, lambda _, __: text.MessageSent()),
+    peer.PeerUpdate: Operation("UpdatePeer", _update_peer, lambda _, __: peer.PeerUpdated()),
+    peer.PeerAdmit: _on_peer("AdmitPeer", pb.AdmitPeerRequest, peer.PeerAdmitted),
+    peer.PeerReject: _on_peer_with_reason("RejectPeer", pb.RejectPeerRequest, peer.PeerRejected),
+    peer.PeerKick: _on_peer_with_reason("KickPeer", pb.KickPeerRequest, peer.PeerKicked),
+    peer.PeerMute: _on_peer("MutePeer", pb.MutePeerRequest, peer.PeerMuted),
+    peer.PeerUnmute: _on_peer("UnmutePeer", pb.UnmutePeerRequest, peer.PeerUnmuted),
+    RoomLock: _on_room("LockRoom", pb.LockRoomRequest, RoomLocked),
+    RoomUnlock: _on_room("UnlockRoom", pb.UnlockRoomRequest, RoomUnlocked),
 }

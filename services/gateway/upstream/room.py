@@ -49,19 +49,25 @@ def join_to_pb(join: Join, *, watch_id: str, generation: int) -> sfu_service_pb2
         room_config=room_pb2.RoomConfig(
             visibility=room_pb2.VISIBILITY_OPEN if is_open else room_pb2.VISIBILITY_PROCTORED,
             max_participants=admission.max_participants,
+            waiting_room=admission.waiting_room,
         ),
         may_publish=admission.may_publish,
         may_subscribe=admission.may_subscribe,
+        may_moderate=admission.may_moderate,
     )
 
 
 def joined_from_pb(join: Join, response: sfu_service_pb2.JoinRoomResponse) -> Answer:
+    """The room as it is; where a moderator has to let the peer in first, that it waits."""
+    if response.waiting:
+        return Answer(room.RoomWaiting(room_id=join.room_id))
     position = position_from_pb(response.position)
     state = room.RoomState(
         epoch=position.epoch,
         seq=position.seq,
         peer_id=join.peer_id,
         participants=[participant_from_pb(each) for each in response.participants],
+        waiting=[waiting_from_pb(each) for each in response.waiting_peers] or None,
         room_config=room.RoomConfig(
             router_rtp_capabilities=capabilities_from_pb(response.room.router_rtp_capabilities),
             max_participants=response.room.max_participants,
@@ -103,8 +109,19 @@ def participant_from_pb(message: room_pb2.Participant) -> room.Participant:
         display_name=message.display_name,
         role=ROLE_FROM_PB[message.role].value,
         connection="lost" if message.connection == room_pb2.CONNECTION_LOST else "ok",
+        hand_raised=message.hand_raised or None,
+        muted=message.muted or None,
         app_data=opaque_from_json(message.app_data_json),
         producers=producers_from_pb(message.producers),
+    )
+
+
+def waiting_from_pb(message: room_pb2.WaitingPeer) -> room.WaitingPeer:
+    return room.WaitingPeer(
+        peer_id=message.peer_id,
+        user_id=message.user_id,
+        display_name=message.display_name,
+        app_data=opaque_from_json(message.app_data_json),
     )
 
 
@@ -114,6 +131,7 @@ def producers_from_pb(messages: Iterable[room_pb2.Producer]) -> list[room.Produc
             producer_id=message.producer_id,
             kind=KIND_FROM_PB[message.kind],
             paused=message.paused,
+            muted=message.muted or None,
             app_data=opaque_from_json(message.app_data_json),
         )
         for message in messages
@@ -122,8 +140,14 @@ def producers_from_pb(messages: Iterable[room_pb2.Producer]) -> list[room.Produc
 
 def opaque_from_json(text: str) -> dict[str, JsonValue]:
     """A peer's object as another gateway sent it; absent or anything else is the empty object."""
-    try:
-        value = json.loads(text) if text else {}
-    except (ValueError, RecursionError):
-        return {}
+    value = value_from_json(text)
     return value if isinstance(value, dict) else {}
+
+
+def value_from_json(text: str) -> JsonValue:
+    """A JSON value as another gateway sent it; anything else is the empty text."""
+    try:
+        value: JsonValue = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    return value

@@ -13,7 +13,13 @@ from services.common.log import get_logger
 from services.pb.invigil.sfu.admin.v1 import admin_service_pb2 as pb
 from services.pb.invigil.sfu.admin.v1 import admin_service_pb2_grpc
 from services.sfu.control.mailbox import Overflow
-from services.sfu.control.room_wire import VISIBILITY_TO_WIRE, news_to_wire, participant_to_wire
+from services.sfu.control.room_wire import (
+    VISIBILITY_TO_WIRE,
+    news_to_wire,
+    participant_to_wire,
+    settings_to_wire,
+    waiting_to_wire,
+)
 from services.sfu.control.rtp_wire import KIND_TO_WIRE
 from services.sfu.control.worker import Worker
 from services.sfu.core.peer import Consumer
@@ -147,8 +153,11 @@ def _summary(room: Room) -> pb.RoomSummary:
         room_id=room.room_id,
         epoch=room.epoch,
         generation=room.generation,
-        visibility=VISIBILITY_TO_WIRE[room.config.visibility],
+        visibility=VISIBILITY_TO_WIRE[room.settings.visibility],
         participants=[
-            participant_to_wire(session.view()) for session in room.roster.sessions.values()
+            participant_to_wire(room.roster.view(session))
+            for session in room.roster.sessions.values()
         ],
+        settings=settings_to_wire(room.room_id, room.settings),
+        waiting_peers=[waiting_to_wire(peer) for peer in room.lobby.views()],
     )

@@ -1,14 +1,17 @@
 """Participants, settings and events of a room between protobuf and core's values."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from services.common.errors import Code, Refusal
+from services.common.ids import ConnectionId, ProducerId, RoomId, SessionId, UserId
 from services.pb.invigil.sfu.v1 import event_pb2, room_pb2
 from services.sfu.control.rtp_wire import KIND_TO_WIRE, capabilities_to_wire
 from services.sfu.control.watch import News
 from services.sfu.core import event
 from services.sfu.core.port import Direction
 from services.sfu.core.room import Room
+from services.sfu.core.settings import RoomSettings
 from services.sfu.core.visibility import Role, Visibility
 
 ROLE_FROM_WIRE = {
@@ -68,9 +71,54 @@ def direction_from_wire(direction: room_pb2.Direction.ValueType) -> Direction:
 def room_state_to_wire(room: Room) -> room_pb2.RoomState:
     return room_pb2.RoomState(
         router_rtp_capabilities=capabilities_to_wire(room.router.capabilities),
-        visibility=VISIBILITY_TO_WIRE[room.config.visibility],
-        max_participants=room.config.max_peers,
-        locked=False,
+        visibility=VISIBILITY_TO_WIRE[room.settings.visibility],
+        max_participants=room.settings.max_peers,
+        locked=room.settings.locked,
+    )
+
+
+def settings_to_wire(room_id: RoomId, settings: RoomSettings | None) -> room_pb2.RoomSettings:
+    """None: the room is over."""
+    if settings is None:
+        return room_pb2.RoomSettings(room_id=room_id, ended=True)
+    return room_pb2.RoomSettings(
+        room_id=room_id,
+        version=settings.version,
+        visibility=VISIBILITY_TO_WIRE[settings.visibility],
+        max_participants=settings.max_peers,
+        waiting_room=settings.waiting_room,
+        locked=settings.locked,
+        # In a fixed order: the bytes of a request tell whether it is a repeat.
+        member_user_ids=sorted(settings.members),
+        admitted_user_ids=sorted(settings.admitted),
+        banned_user_ids=sorted(settings.banned),
+        muted_user_ids=sorted(settings.muted),
+        muted_producer_ids=sorted(settings.muted_producers),
+    )
+
+
+def settings_from_wire(settings: room_pb2.RoomSettings) -> RoomSettings:
+    """Raises Refusal INVALID_MESSAGE for an unknown visibility."""
+    return RoomSettings(
+        visibility=visibility_from_wire(settings.visibility),
+        max_peers=settings.max_participants,
+        waiting_room=settings.waiting_room,
+        version=settings.version,
+        locked=settings.locked,
+        members=_users(settings.member_user_ids),
+        admitted=_users(settings.admitted_user_ids),
+        banned=_users(settings.banned_user_ids),
+        muted=_users(settings.muted_user_ids),
+        muted_producers=frozenset(map(ProducerId, settings.muted_producer_ids)),
+    )
+
+
+def waiting_to_wire(peer: event.WaitingView) -> room_pb2.WaitingPeer:
+    return room_pb2.WaitingPeer(
+        peer_id=peer.peer_id,
+        user_id=peer.user_id,
+        display_name=peer.display_name,
+        app_data_json=peer.app_data_json,
     )
 
 
@@ -80,6 +128,7 @@ def producer_to_wire(producer: event.ProducerView) -> room_pb2.Producer:
         kind=KIND_TO_WIRE[producer.kind],
         paused=producer.paused,
         app_data_json=producer.app_data_json,
+        muted=producer.muted,
     )
 
 
@@ -92,7 +141,14 @@ def participant_to_wire(participant: event.ParticipantView) -> room_pb2.Particip
         connection=CONNECTION_TO_WIRE[participant.connection],
         app_data_json=participant.app_data_json,
         producers=[producer_to_wire(producer) for producer in participant.producers],
+        hand_raised=participant.hand_raised,
+        muted=participant.muted,
     )
+
+
+def connection_to_wire(connection_id: ConnectionId | None, session_id: SessionId) -> str:
+    """Empty for the connection that the session began on, and for nobody's."""
+    return connection_id if connection_id and str(connection_id) != session_id else ""
 
 
 def news_to_wire(news: News) -> event_pb2.SessionEvent:
@@ -101,6 +157,7 @@ def news_to_wire(news: News) -> event_pb2.SessionEvent:
         epoch=news.epoch,
         seq=news.seq,
         traceparent=news.traceparent,
+        connection_id=connection_to_wire(news.connection_id, news.session_id),
     )
     _put_event(message, news.event)
     return message
@@ -108,8 +165,15 @@ def news_to_wire(news: News) -> event_pb2.SessionEvent:
 
 def _put_event(message: event_pb2.SessionEvent, fact: event.Event) -> None:
     match fact:
-        case event.ParticipantJoined() | event.ParticipantUpdated() | event.ParticipantLeft():
+        case (
+            event.ParticipantJoined()
+            | event.ParticipantUpdated()
+            | event.ParticipantLeft()
+            | event.ParticipantWaiting()
+        ):
             _put_participant_event(message, fact)
+        case event.MessageReceived() | event.RoomLocked() | event.RoomUnlocked():
+            _put_room_event(message, fact)
         case event.ProducerNew(peer_id=peer_id, producer=producer):
             message.producer_new.CopyFrom(
                 event_pb2.ProducerNew(
@@ -118,10 +182,12 @@ def _put_event(message: event_pb2.SessionEvent, fact: event.Event) -> None:
                     kind=KIND_TO_WIRE[producer.kind],
                     paused=producer.paused,
                     app_data_json=producer.app_data_json,
+                    muted=producer.muted,
                 )
             )
-        case event.ProducerPaused(producer_id=producer_id):
+        case event.ProducerPaused(producer_id=producer_id, muted=muted):
             message.producer_paused.producer_id = producer_id
+            message.producer_paused.muted = muted
         case event.ProducerResumed(producer_id=producer_id):
             message.producer_resumed.producer_id = producer_id
         case event.ProducerClosed(producer_id=producer_id):
@@ -139,7 +205,10 @@ def _put_event(message: event_pb2.SessionEvent, fact: event.Event) -> None:
 
 def _put_participant_event(
     message: event_pb2.SessionEvent,
-    fact: event.ParticipantJoined | event.ParticipantUpdated | event.ParticipantLeft,
+    fact: event.ParticipantJoined
+    | event.ParticipantUpdated
+    | event.ParticipantLeft
+    | event.ParticipantWaiting,
 ) -> None:
     match fact:
         case event.ParticipantJoined(participant=participant):
@@ -149,6 +218,25 @@ def _put_participant_event(
         case event.ParticipantLeft(peer_id=peer_id, reason=reason):
             message.participant_left.peer_id = peer_id
             message.participant_left.reason = reason
+        case event.ParticipantWaiting(peer=peer):
+            message.participant_waiting.peer.CopyFrom(waiting_to_wire(peer))
+
+
+def _put_room_event(
+    message: event_pb2.SessionEvent,
+    fact: event.MessageReceived | event.RoomLocked | event.RoomUnlocked,
+) -> None:
+    match fact:
+        case event.MessageReceived(from_peer_id=sender, to_peer_id=to, body_json=body_json):
+            message.message_received.CopyFrom(
+                event_pb2.MessageReceived(
+                    from_peer_id=sender, to_peer_id=to or "", body_json=body_json
+                )
+            )
+        case event.RoomLocked():
+            message.room_locked.SetInParent()
+        case event.RoomUnlocked():
+            message.room_unlocked.SetInParent()
 
 
 def _put_consumer_event(
@@ -171,3 +259,7 @@ def _put_consumer_event(
             )
         case _:
             assert_never(fact)
+
+
+def _users(texts: Iterable[str]) -> frozenset[UserId]:
+    return frozenset(map(UserId, texts))

@@ -8,10 +8,12 @@ from services.common.errors import Code, Refusal
 from services.common.ids import TransportId
 from services.sfu.control.seat import Seat
 from services.sfu.core.description import Description, SdpFormat
+from services.sfu.core.offering import anchor
 from services.sfu.core.port import Direction, DtlsParameters, Media, TransportOffer
 from services.sfu.core.publishing import (
     Answering,
     Published,
+    Wish,
     check_may_publish,
     check_offer,
     is_same_client,
@@ -29,14 +31,15 @@ class SdpAnswer:
 
 
 def apply_offer(
-    seat: Seat, media: Media, sdp: SdpFormat, text: str, app_data: Mapping[str, str]
+    seat: Seat, media: Media, sdp: SdpFormat, now_ms: int, text: str, wishes: Mapping[str, Wish]
 ) -> SdpAnswer:
-    """Let a client publish what it offers. `app_data` is by mid. Raises Refusal.
+    """Let a client publish what it offers. `wishes` are by mid. Raises Refusal.
 
     A refused offer changes nothing.
     """
     session, router = seat.session, seat.room.router
     check_may_publish(session)
+    session.descriptions.spend(now_ms)
     description = sdp.read(text)
     before = session.publishing
     if before is not None and description.dtls is None:
@@ -45,27 +48,32 @@ def apply_offer(
     else:
         remote = _remote(description)
     is_new = before is None or not is_same_client(before, remote)
-    check_offer(None if is_new else before, description, app_data)
+    check_offer(None if is_new else before, description, wishes)
     if is_new:
         session.publishing = _open_publishing(seat, media, remote)
         if before is not None:
             router.close_transport(session, before.transport_id)
     connection = session.publishing
     assert connection is not None
-    answering = Answering(connection, session, router, app_data)
+    answering = Answering(connection, session, router, wishes)
     answer = answering.answer(description)
     return SdpAnswer(connection.transport_id, sdp.write(answer), tuple(answering.published))
 
 
-def apply_answer(seat: Seat, media: Media, sdp: SdpFormat, offer_id: str, text: str) -> TransportId:
+def apply_answer(
+    seat: Seat, media: Media, sdp: SdpFormat, now_ms: int, offer_id: str, text: str
+) -> TransportId:
     """Let flow what a client has agreed to receive. Raises Refusal; then the offer still waits."""
     session = seat.session
     connection = session.receiving
-    if connection is None:
+    if connection is None or not connection.awaits(offer_id):
         raise Refusal(Code.TRANSPORT_ERROR, "STALE_OFFER", "No such offer waits for an answer.")
+    session.descriptions.spend(now_ms)
     description = sdp.read(text)
-    connection.check_answer(offer_id, description)
+    connection.check_answer(description)
     media.connect_transport(connection.transport_id, _remote(description))
+    # Who consumes one after the other answers as often: the offers bound it.
+    session.descriptions.give_back()
     seat.room.router.answered(session, connection, description)
     return connection.transport_id
 
@@ -83,7 +91,7 @@ def receiving(seat: Seat, media: Media, transport_id: TransportId | None) -> Ite
         return
     opened, local = _open(seat, media, Direction.RECV)
     number = session.numbering.transport
-    session.receiving = ReceivingConnection(opened, number, local, router.anchor())
+    session.receiving = ReceivingConnection(opened, number, local, anchor(router.capabilities))
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 
 from services.common.errors import Code, Refusal
-from services.common.ids import PeerId, RoomId, SessionId
+from services.common.ids import ConnectionId, PeerId, RoomId, SessionId
 from services.sfu.control.watch import Watch
 from services.sfu.core.peer import Session
 from services.sfu.core.reply_store import ReplyStore
@@ -43,11 +43,19 @@ class Left:
 
 @dataclass(eq=False, slots=True)
 class Seat:
-    """A session as the gateway calls it. `room` decides, this remembers."""
+    """A session as the gateway calls it. `room` decides, this remembers.
+
+    `watch` is None while no connection of the session is there.
+    """
 
     room: Room
     session: Session
     watch: Watch | None
+    connection_id: ConnectionId
+    # The client's newest resume token has this counter.
+    counter: int = 1
+    # The counter that the newest attach came with, until its client is known to have the reply.
+    repeatable: int | None = None
     key: bytes = field(default_factory=lambda: secrets.token_bytes(KEY_BYTES), repr=False)
     replies: ReplyStore[Reply] = field(default_factory=ReplyStore)
 
@@ -62,6 +70,28 @@ class Seat:
     @property
     def room_id(self) -> RoomId:
         return self.room.room_id
+
+    def accepts(self, counter: int) -> bool:
+        """Whether a resume token of this counter is still good."""
+        return counter in (self.counter, self.repeatable)
+
+    def attach(self, counter: int, watch: Watch, connection_id: ConnectionId) -> None:
+        """Pass to another connection: what the one before knew is void."""
+        self.unbind()
+        self.key = secrets.token_bytes(KEY_BYTES)
+        self.counter += 1
+        self.repeatable = counter
+        self.bind(watch, connection_id)
+
+    def confirm(self) -> None:
+        """The client of the newest attach is there."""
+        self.repeatable = None
+
+    def bind(self, watch: Watch, connection_id: ConnectionId) -> None:
+        """Tell what happens over this stream."""
+        self.watch = watch
+        self.connection_id = connection_id
+        watch.session_ids[self.session_id] = None
 
     def unbind(self) -> Watch | None:
         """Take the session off its stream; returns that stream."""
@@ -84,7 +114,7 @@ class SeatBook:
     def add(self, seat: Seat) -> None:
         self._seats[seat.session_id] = seat
         if seat.watch is not None:
-            seat.watch.session_ids[seat.session_id] = None
+            seat.bind(seat.watch, seat.connection_id)
 
     def get(self, session_id: SessionId) -> Seat | None:
         return self._seats.get(session_id)
@@ -124,3 +154,11 @@ class SeatBook:
 def no_such_session() -> Refusal:
     """For a session that never was or has ended."""
     return Refusal(Code.NOT_FOUND, "SESSION_NOT_FOUND", "There is no such session.")
+
+
+def given(stored: Reply) -> Message:
+    """A stored reply, as it was given the first time. Raises Refusal where it was one."""
+    if isinstance(stored, Refusal):
+        # A fresh one each time: a raised exception collects tracebacks.
+        raise Refusal(stored.code, stored.reason, stored.message, details=stored.details)
+    return stored

@@ -7,22 +7,37 @@ import grpc
 from google.protobuf.message import Message
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConsumerId, GatewayId, ProducerId, TransportId
+from services.common.ids import (
+    ConnectionId,
+    ConsumerId,
+    GatewayId,
+    ProducerId,
+    SessionId,
+    TransportId,
+    WatchId,
+)
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.pb.invigil.sfu.v1 import sfu_service_pb2_grpc
 from services.sfu.control import wire
 from services.sfu.control.mailbox import Overflow
+from services.sfu.control.moderation_service import ModerationCalls
 from services.sfu.control.room_wire import direction_from_wire
 from services.sfu.control.rtp_wire import capabilities_from_wire
 from services.sfu.control.sdp import apply_answer, apply_offer, receiving
 from services.sfu.control.seat import Seat
 from services.sfu.control.worker import Worker
+from services.sfu.core.moderation import Moderation
+from services.sfu.core.router import Router
 
 Reply = TypeVar("Reply", bound=Message)
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
+# What one may ask who has no seat yet, and waits for a moderator.
+WHILE_WAITING = (pb.LeaveRoomRequest, pb.DetachSessionRequest, pb.ConfirmSessionRequest)
+
+
+class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
     """Thin: everything is decided in `worker` and in core."""
 
     def __init__(self, worker: Worker) -> None:
@@ -78,6 +93,34 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
             wire.digest(request),
             lambda seat: wire.joined_to_wire(seat, self._worker_id),
         )
+
+    async def AttachSession(
+        self, request: pb.AttachSessionRequest, context: Context
+    ) -> pb.AttachSessionResponse:
+        return self._worker.attach(
+            wire.attach_from_wire(request),
+            lambda seat: wire.attached_to_wire(seat, request.last, self._worker_id),
+        )
+
+    async def ConfirmSession(
+        self, request: pb.ConfirmSessionRequest, context: Context
+    ) -> pb.ConfirmSessionResponse:
+        def action(seat: Seat) -> pb.ConfirmSessionResponse:
+            seat.confirm()
+            return pb.ConfirmSessionResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def ForsakeSession(
+        self, request: pb.ForsakeSessionRequest, context: Context
+    ) -> pb.ForsakeSessionResponse:
+        self._worker.forsake(
+            SessionId(request.session_id),
+            WatchId(request.watch_id),
+            ConnectionId(request.connection_id),
+            leave=request.leave,
+        )
+        return pb.ForsakeSessionResponse()
 
     async def DetachSession(
         self, request: pb.DetachSessionRequest, context: Context
@@ -141,7 +184,9 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
         def action(seat: Seat) -> pb.ProduceResponse:
             producer = seat.room.router.produce(seat.session, wanted)
             return pb.ProduceResponse(
-                position=wire.position_to_wire(seat), producer_id=producer.producer_id
+                position=wire.position_to_wire(seat),
+                producer_id=producer.producer_id,
+                muted=producer.muted,
             )
 
         return self._act(request, request.call, action)
@@ -150,7 +195,9 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
         self, request: pb.PauseProducerRequest, context: Context
     ) -> pb.PauseProducerResponse:
         def action(seat: Seat) -> pb.PauseProducerResponse:
-            seat.room.router.pause_producer(seat.session, ProducerId(request.producer_id))
+            producer_id = ProducerId(request.producer_id)
+            side = _side_of(seat, producer_id)
+            side.pause_producer(seat.session, producer_id)
             return pb.PauseProducerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -159,7 +206,9 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
         self, request: pb.ResumeProducerRequest, context: Context
     ) -> pb.ResumeProducerResponse:
         def action(seat: Seat) -> pb.ResumeProducerResponse:
-            seat.room.router.resume_producer(seat.session, ProducerId(request.producer_id))
+            producer_id = ProducerId(request.producer_id)
+            side = _side_of(seat, producer_id)
+            side.resume_producer(seat.session, producer_id)
             return pb.ResumeProducerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -259,8 +308,10 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
     ) -> pb.ApplySdpOfferResponse:
         def action(seat: Seat) -> pb.ApplySdpOfferResponse:
             worker = self._worker
-            app_data = {track.mid: track.app_data_json for track in request.tracks}
-            answer = apply_offer(seat, worker.media, worker.sdp, request.sdp, app_data)
+            wishes = {track.mid: wire.wish_from_wire(track) for track in request.tracks}
+            answer = apply_offer(
+                seat, worker.media, worker.sdp, worker.clock_ms(), request.sdp, wishes
+            )
             return pb.ApplySdpOfferResponse(
                 position=wire.position_to_wire(seat),
                 transport_id=answer.transport_id,
@@ -277,7 +328,7 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
         def action(seat: Seat) -> pb.ApplySdpAnswerResponse:
             worker = self._worker
             transport_id = apply_answer(
-                seat, worker.media, worker.sdp, request.offer_id, request.sdp
+                seat, worker.media, worker.sdp, worker.clock_ms(), request.offer_id, request.sdp
             )
             return pb.ApplySdpAnswerResponse(
                 position=wire.position_to_wire(seat), transport_id=transport_id
@@ -288,4 +339,21 @@ class SfuService(sfu_service_pb2_grpc.SfuServiceServicer):
     def _act(
         self, request: Message, call: pb.SessionCall, action: Callable[[Seat], Reply]
     ) -> Reply:
+        if not isinstance(request, WHILE_WAITING):
+            action = _seated(action)
         return self._worker.act(wire.call_from_wire(call), wire.digest(request), action)
+
+
+def _side_of(seat: Seat, producer_id: ProducerId) -> Router | Moderation:
+    """Who decides on the pause of a producer: its owner's rules, or those for moderators."""
+    is_own = producer_id in seat.session.producers
+    return seat.room.router if is_own else seat.room.moderation
+
+
+def _seated(action: Callable[[Seat], Reply]) -> Callable[[Seat], Reply]:
+    def carried_out(seat: Seat) -> Reply:
+        if seat.session.is_waiting:
+            raise Refusal(Code.INVALID_MESSAGE, "NOT_JOINED", "The peer waits to be let in.")
+        return action(seat)
+
+    return carried_out

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from services.common.errors import Code, Refusal
-from services.common.ids import Epoch, GatewayId, SessionId, WatchId
+from services.common.ids import ConnectionId, Epoch, GatewayId, RoomId, SessionId, WatchId
 from services.sfu.control.mailbox import Mailbox
 from services.sfu.core.event import Event
+from services.sfu.core.settings import RoomSettings
 
 CAPACITY = 8192
 
@@ -14,7 +15,8 @@ CAPACITY = 8192
 class News:
     """An event for one session; seq is 0 for a latest-only one, and for operators.
 
-    For operators, session_id may be empty.
+    For operators, session_id may be empty. `connection_id` says which of the session's connections
+    is told; None where it is nobody's.
     """
 
     session_id: SessionId
@@ -22,14 +24,34 @@ class News:
     seq: int
     traceparent: str
     event: Event
+    connection_id: ConnectionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A session is over. `reason` is UPPER_SNAKE, see SessionEnded."""
+    """A session is over for one of its connections. `reason` is UPPER_SNAKE, see SessionEnded."""
 
     session_id: SessionId
     reason: str
+    connection_id: ConnectionId
+    # A moderator's words to the client.
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A session waited, and has its seat now."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The settings of a room, for its gateway to keep; None: the room is over."""
+
+    room_id: RoomId
+    settings: RoomSettings | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +62,7 @@ class Beat:
     engine_tick: int
 
 
-Message = News | Ended | Beat
+Message = News | Ended | Admitted | Kept | Beat
 
 
 @dataclass(eq=False, slots=True)
@@ -53,6 +75,8 @@ class Watch:
     # By binding, so that they are detached in a fixed order.
     session_ids: dict[SessionId, None] = field(default_factory=dict)
     ticks: int = 0
+    # Versions of the settings that were put on the stream, of rooms that there are.
+    kept: dict[RoomId, int] = field(default_factory=dict)
 
     def beat(self, engine_tick: int) -> None:
         """Put a heartbeat on the stream."""

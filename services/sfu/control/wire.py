@@ -5,16 +5,30 @@ import hashlib
 from google.protobuf.message import Message
 
 from services.common.errors import Refusal
-from services.common.ids import PeerId, ProducerId, RoomId, SessionId, TransportId, UserId, WatchId
+from services.common.ids import (
+    ConnectionId,
+    PeerId,
+    ProducerId,
+    RoomId,
+    SessionId,
+    TransportId,
+    UserId,
+    WatchId,
+)
 from services.pb.invigil.sfu.v1 import room_pb2, sfu_service_pb2
+from services.sfu.control.join import Attach, Join
 from services.sfu.control.room_wire import (
     DIRECTION_TO_WIRE,
+    connection_to_wire,
     news_to_wire,
     participant_to_wire,
     producer_to_wire,
     role_from_wire,
     room_state_to_wire,
+    settings_from_wire,
+    settings_to_wire,
     visibility_from_wire,
+    waiting_to_wire,
 )
 from services.sfu.control.rtp_wire import (
     KIND_TO_WIRE,
@@ -24,14 +38,13 @@ from services.sfu.control.rtp_wire import (
     parameters_to_wire,
 )
 from services.sfu.control.seat import Call, Seat
-from services.sfu.control.watch import Beat, Ended, News
+from services.sfu.control.watch import Admitted, Beat, Ended, Kept, News
 from services.sfu.control.watch import Message as WatchMessage
-from services.sfu.control.worker import Join
 from services.sfu.core import port
 from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.peer import Transport
 from services.sfu.core.publication import ProduceRequest
-from services.sfu.core.publishing import Published
+from services.sfu.core.publishing import Published, Wish
 from services.sfu.core.room import JoinRequest
 from services.sfu.core.router import MadeConsumer
 
@@ -48,12 +61,20 @@ DTLS_ROLE_TO_WIRE = {
     port.DtlsRole.SERVER: sfu_service_pb2.DTLS_ROLE_SERVER,
 }
 
+# After a resume another gateway repeats a request, with another key; and any may know more of the
+# room by the time it asks again.
+NOT_OF_THE_CLIENT = frozenset({"call", "room_settings"})
+
 
 def digest(request: Message) -> bytes:
     """Tells a repeat of a request from another request under the same id."""
     # The name counts: a pause and a resume of one producer have the same bytes.
     name = request.DESCRIPTOR.full_name.encode()
-    return hashlib.sha256(name + b"\0" + request.SerializeToString(deterministic=True)).digest()
+    content = type(request)()
+    content.CopyFrom(request)
+    for field in NOT_OF_THE_CLIENT.intersection(request.DESCRIPTOR.fields_by_name):
+        content.ClearField(field)
+    return hashlib.sha256(name + b"\0" + content.SerializeToString(deterministic=True)).digest()
 
 
 def call_from_wire(call: sfu_service_pb2.SessionCall) -> Call:
@@ -71,6 +92,7 @@ def join_from_wire(request: sfu_service_pb2.JoinRoomRequest) -> Join:
     return Join(
         room_id=RoomId(request.room_id),
         watch_id=WatchId(request.watch_id),
+        connection_id=ConnectionId(request.connection_id or request.session_id),
         request_id=request.request_id,
         generation=request.generation,
         create=request.create,
@@ -90,7 +112,25 @@ def join_from_wire(request: sfu_service_pb2.JoinRoomRequest) -> Join:
             ),
             may_publish=request.may_publish,
             may_subscribe=request.may_subscribe,
+            may_moderate=request.may_moderate,
+            had_seat=request.HasField("resume_counter"),
         ),
+        resume_counter=request.resume_counter if request.HasField("resume_counter") else None,
+        waiting_room=request.room_config.waiting_room,
+        settings=(
+            settings_from_wire(request.room_settings) if request.HasField("room_settings") else None
+        ),
+    )
+
+
+def attach_from_wire(request: sfu_service_pb2.AttachSessionRequest) -> Attach:
+    return Attach(
+        room_id=RoomId(request.room_id),
+        session_id=SessionId(request.session_id),
+        counter=request.counter,
+        watch_id=WatchId(request.watch_id),
+        connection_id=ConnectionId(request.connection_id or request.session_id),
+        generation=request.generation,
     )
 
 
@@ -107,6 +147,7 @@ def produce_from_wire(request: sfu_service_pb2.ProduceRequest) -> ProduceRequest
         app_data_json=request.app_data_json,
         paused=request.paused,
         producer_id=ProducerId(request.producer_id) if request.producer_id else None,
+        audience=tuple(map(PeerId, request.audience_peer_ids)),
     )
 
 
@@ -150,6 +191,13 @@ def position_to_wire(seat: Seat) -> sfu_service_pb2.LogPosition:
 
 def joined_to_wire(seat: Seat, worker_id: str) -> sfu_service_pb2.JoinRoomResponse:
     session = seat.session
+    if session.is_waiting:
+        return sfu_service_pb2.JoinRoomResponse(
+            position=position_to_wire(seat),
+            session_key=seat.key,
+            worker_id=worker_id,
+            waiting=True,
+        )
     return sfu_service_pb2.JoinRoomResponse(
         position=position_to_wire(seat),
         session_key=seat.key,
@@ -175,6 +223,31 @@ def joined_to_wire(seat: Seat, worker_id: str) -> sfu_service_pb2.JoinRoomRespon
                 paused=consumer.paused,
             )
             for consumer in session.consumers.values()
+        ],
+        counter=seat.counter,
+        waiting_peers=[waiting_to_wire(peer) for peer in seat.room.lobby.visible_to(session)],
+    )
+
+
+def attached_to_wire(
+    seat: Seat, last: sfu_service_pb2.LogPosition, worker_id: str
+) -> sfu_service_pb2.AttachSessionResponse:
+    """The events after `last`, or a snapshot where they are not to be had."""
+    missed = seat.session.log.since(last.seq) if last.epoch == seat.room.epoch else None
+    if missed is None:
+        return sfu_service_pb2.AttachSessionResponse(
+            session=joined_to_wire(seat, worker_id), has_snapshot=True
+        )
+    return sfu_service_pb2.AttachSessionResponse(
+        session=sfu_service_pb2.JoinRoomResponse(
+            position=position_to_wire(seat),
+            session_key=seat.key,
+            worker_id=worker_id,
+            counter=seat.counter,
+        ),
+        missed=[
+            news_to_wire(News(seat.session_id, seat.room.epoch, seq, "", event))
+            for seq, event in missed
         ],
     )
 
@@ -246,6 +319,10 @@ def consume_result_to_wire(
     )
 
 
+def wish_from_wire(track: sfu_service_pb2.SdpTrack) -> Wish:
+    return Wish(track.app_data_json, tuple(map(PeerId, track.audience_peer_ids)))
+
+
 def published_to_wire(published: Published) -> sfu_service_pb2.SdpTrackResult:
     result = published.result
     if isinstance(result, Refusal):
@@ -253,16 +330,32 @@ def published_to_wire(published: Published) -> sfu_service_pb2.SdpTrackResult:
             mid=published.mid,
             failure=sfu_service_pb2.SdpTrackFailure(reason=result.reason, message=result.message),
         )
-    return sfu_service_pb2.SdpTrackResult(mid=published.mid, producer_id=result)
+    return sfu_service_pb2.SdpTrackResult(
+        mid=published.mid, producer_id=result.producer_id, muted=result.muted
+    )
 
 
 def watch_message_to_wire(message: WatchMessage) -> sfu_service_pb2.WatchResponse:
     match message:
         case News():
             return sfu_service_pb2.WatchResponse(event=news_to_wire(message))
-        case Ended(session_id=session_id, reason=reason):
+        case Admitted(session_id=session_id, connection_id=connection_id):
             return sfu_service_pb2.WatchResponse(
-                ended=sfu_service_pb2.SessionEnded(session_id=session_id, reason=reason)
+                admitted=sfu_service_pb2.SessionAdmitted(
+                    session_id=session_id,
+                    connection_id=connection_to_wire(connection_id, session_id),
+                )
+            )
+        case Kept(room_id=room_id, settings=settings):
+            return sfu_service_pb2.WatchResponse(room_settings=settings_to_wire(room_id, settings))
+        case Ended(session_id=session_id, reason=reason, connection_id=connection_id):
+            return sfu_service_pb2.WatchResponse(
+                ended=sfu_service_pb2.SessionEnded(
+                    session_id=session_id,
+                    reason=reason,
+                    connection_id=connection_to_wire(connection_id, session_id),
+                    message=message.message,
+                )
             )
         case Beat(tick=tick, engine_tick=engine_tick):
             return sfu_service_pb2.WatchResponse(

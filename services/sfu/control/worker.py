@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from google.protobuf.message import Message
+from google.protobuf.message import Message as Reply
 
 from services.common.errors import Code, Refusal
 from services.common.ids import (
+    ConnectionId,
     ConsumerId,
     Epoch,
     GatewayId,
@@ -27,39 +28,27 @@ from services.common.ids import (
 )
 from services.common.log import bound, get_logger
 from services.common.telemetry import current_traceparent
+from services.sfu.control.delivery import Delivery
+from services.sfu.control.join import Attach, Join
 from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command
-from services.sfu.control.seat import Call, Reply, Seat, SeatBook, no_such_session
-from services.sfu.control.watch import Ended, News, Watch, WatchBook
+from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_session
+from services.sfu.control.watch import Ended, Watch, WatchBook
 from services.sfu.core.description import SdpFormat
-from services.sfu.core.effect import (
-    Effect,
-    EndSession,
-    OfferSdp,
-    TellLatest,
-    TellOperator,
-    TellSession,
-)
-from services.sfu.core.event import SdpOffered
-from services.sfu.core.limit import (
-    MAX_PEERS_PER_ROOM,
-    check_id,
-    check_name,
-    check_request_id,
-)
-from services.sfu.core.peer import Producer
+from services.sfu.core.effect import Effect, Message
+from services.sfu.core.limit import check_id, check_name, check_request_id
+from services.sfu.core.peer import Producer, Session
 from services.sfu.core.port import Media, TransportState
-from services.sfu.core.room import JoinRequest, Room, RoomConfig
-from services.sfu.core.visibility import Visibility
+from services.sfu.core.room import Patience, Room
 
 HEARTBEAT_INTERVAL_S = 1.0
 
 # Replies that another attempt may change are not kept for repeats.
-PASSING = frozenset({Code.UNAVAILABLE, Code.WRONG_WORKER, Code.INTERNAL})
+PASSING = frozenset({Code.UNAVAILABLE, Code.WRONG_WORKER, Code.INTERNAL, Code.RATE_LIMITED})
 
 log = get_logger("sfu.worker")
 
-Answer = TypeVar("Answer", bound=Message)
+Answer = TypeVar("Answer", bound=Reply)
 Result = TypeVar("Result")
 
 
@@ -70,20 +59,8 @@ class WorkerConfig:
     worker_epoch: str
     max_peers: int = 200
     grace_ms: int = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """Who wants to join what. `max_peers`: 0 means the worker's default; 1,000 are the most."""
-
-    room_id: RoomId
-    watch_id: WatchId
-    request_id: str
-    generation: int
-    create: bool
-    visibility: Visibility
-    max_peers: int
-    request: JoinRequest
+    # How long someone waits for a moderator to let them in.
+    waiting_ms: int = 1_800_000
 
 
 class Worker:
@@ -101,7 +78,8 @@ class Worker:
         self.seats = SeatBook()
         self.watches = WatchBook()
         self.operators = OperatorBook()
-        self._clock_ms = clock_ms
+        self.delivery = Delivery(self.seats, self.operators, sdp, self.close_watch)
+        self.clock_ms = clock_ms
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
@@ -145,10 +123,12 @@ class Worker:
         """Put a session into a room. `answer` makes the reply from the new seat. Raises Refusal."""
         check_request_id(join.request_id)
         seat = self.seats.get(join.request.session_id)
+        if seat is not None and join.resume_counter is not None:
+            return self._attach(seat, join.as_attach(join.resume_counter), answer)
         if seat is not None:
             stored = seat.replies.find(join.request_id, digest)
             if stored is not None:
-                return cast(Answer, _given(stored))
+                return cast(Answer, given(stored))
             return self._join_again(seat, join, digest, answer)
         watch = self.watches.find_live(join.watch_id)
         check_name("roomId", join.room_id)
@@ -156,12 +136,31 @@ class Worker:
         self._check_peer_elsewhere(join)
         with bound(room_id=join.room_id, session_id=join.request.session_id):
             room = self._room_for(join)
-            seat = Seat(room, room.join(join.request), watch)
+            session = self._admit(room, join)
+            seat = Seat(room, session, watch, join.connection_id)
+            if join.resume_counter is not None:
+                seat.counter, seat.repeatable = join.resume_counter + 1, join.resume_counter
             self._enter(seat)
             reply = self._run(seat, lambda: answer(seat))
+            if session.is_waiting:
+                # Not kept: the same request is answered with the room once the session is seated.
+                log.info("sfu.session.waiting", peer_id=seat.peer_id)
+                return reply
             seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
             log.info("sfu.session.joined", peer_id=seat.peer_id, role=seat.session.role.value)
         return reply
+
+    def _admit(self, room: Room, join: Join) -> Session:
+        """The session of a new join, seated or waiting. Raises Refusal."""
+        if join.settings is None or room.room_id not in self.rooms:
+            return room.join(join.request, self.clock_ms())
+        room.moderation.adopt(join.settings)
+        try:
+            return room.join(join.request, self.clock_ms())
+        except Refusal:
+            # What the settings changed holds, whether or not this one comes in.
+            self._perform(room)
+            raise
 
     def _join_again(
         self, seat: Seat, join: Join, digest: bytes, answer: Callable[[Seat], Answer]
@@ -171,13 +170,45 @@ class Worker:
         The id of the watch proves that it is the same gateway. The seat stays as it was first asked
         for. Raises Refusal.
         """
-        if seat.watch is None or seat.watch.watch_id != join.watch_id or not _is_same(seat, join):
+        if seat.watch is None or seat.watch.watch_id != join.watch_id or not join.is_of(seat):
             raise Refusal(Code.INVALID_MESSAGE, "ALREADY_JOINED", "The session has joined.")
         self._check_generation(seat.room, join.generation)
         with bound(room_id=join.room_id, session_id=seat.session_id):
             reply = self._run(seat, lambda: answer(seat))
-            seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
+            if not seat.session.is_waiting:
+                seat.replies.keep(join.request_id, digest, reply, reply.ByteSize())
             log.info("sfu.session.asked_again", peer_id=seat.peer_id)
+        return reply
+
+    def attach(self, attach: Attach, answer: Callable[[Seat], Answer]) -> Answer:
+        """Bind a session to a new connection. `answer` makes the reply. Raises Refusal."""
+        seat = self.seats.get(attach.session_id)
+        if seat is None:
+            raise no_such_session()
+        return self._attach(seat, attach, answer)
+
+    def _attach(self, seat: Seat, attach: Attach, answer: Callable[[Seat], Answer]) -> Answer:
+        watch = self.watches.find_live(attach.watch_id)
+        if seat.room_id != attach.room_id:
+            raise no_such_session()
+        self._check_generation(seat.room, attach.generation)
+        if not seat.accepts(attach.counter):
+            raise Refusal(Code.UNAUTHORIZED, "RESUME_TOKEN_USED", "A newer resume token was given.")
+
+        def rebind() -> Answer:
+            is_repeat = seat.watch is watch and seat.connection_id == attach.connection_id
+            if seat.watch is not None and not is_repeat:
+                self.delivery.push(
+                    seat.watch, Ended(seat.session_id, "REPLACED", seat.connection_id)
+                )
+            seat.attach(attach.counter, watch, attach.connection_id)
+            self.delivery.keep_on(watch, seat.room)
+            seat.room.attach(seat.session)
+            return answer(seat)
+
+        with bound(room_id=attach.room_id, session_id=seat.session_id):
+            reply = self._run(seat, rebind)
+            log.info("sfu.session.attached", peer_id=seat.peer_id, gateway_id=watch.gateway_id)
         return reply
 
     def act(self, call: Call, digest: bytes, action: Callable[[Seat], Answer]) -> Answer:
@@ -185,7 +216,7 @@ class Worker:
         check_request_id(call.request_id)
         stored = self.seats.replies(call).find(call.request_id, digest)
         if stored is not None:
-            return cast(Answer, _given(stored))
+            return cast(Answer, given(stored))
         seat = self.seats.get(call.session_id)
         if seat is None:
             raise no_such_session()
@@ -206,7 +237,17 @@ class Worker:
     def detach(self, seat: Seat) -> None:
         """The session's socket is gone. To be called from an action."""
         seat.unbind()
-        seat.room.detach(seat.session, self._clock_ms())
+        seat.room.detach(seat.session, self.clock_ms())
+
+    def forsake(
+        self, session_id: SessionId, watch_id: WatchId, connection_id: ConnectionId, *, leave: bool
+    ) -> None:
+        """Take a connection that its gateway knows no key of off its session, if it is on it."""
+        seat = self.seats.get(session_id)
+        if seat is None or seat.watch is None:
+            return
+        if (seat.watch.watch_id, seat.connection_id) == (watch_id, connection_id):
+            self._guarded(seat, (lambda s: s.room.leave(s.session)) if leave else self.detach)
 
     # MediaListener.
 
@@ -226,7 +267,7 @@ class Worker:
                 self._guarded_for(
                     producer.session_id,
                     lambda s: s.room.router.encoding_changed(
-                        producer_id, layer, self._clock_ms(), active=active
+                        producer_id, layer, self.clock_ms(), active=active
                     ),
                 )
                 return
@@ -279,7 +320,7 @@ class Worker:
         except Exception:
             log.exception("sfu.session.fault_not_cleared", session_id=seat.session_id)
             seat.room.evict(seat.session)
-            self._end(seat.session_id, "WORKER_FAULT")
+            self.delivery.end(seat.session_id, "WORKER_FAULT")
             self._settle(seat.room)
 
     def _seat_of_transport(self, transport_id: TransportId) -> Seat | None:
@@ -294,6 +335,8 @@ class Worker:
         if seat.room.room_id not in self.rooms:
             log.info("sfu.room.opened", epoch=seat.room.epoch, generation=seat.room.generation)
         self.rooms[seat.room.room_id] = seat.room
+        if seat.watch is not None:
+            self.delivery.keep_on(seat.watch, seat.room)
 
     def _room_for(self, join: Join) -> Room:
         room = self.rooms.get(join.room_id)
@@ -312,16 +355,20 @@ class Worker:
                 "This worker takes no new rooms.",
                 details={"retryAfterMs": "1000"},
             )
-        max_peers = min(join.max_peers or self.config.max_peers, MAX_PEERS_PER_ROOM)
-        config = RoomConfig(join.visibility, max_peers, self.config.grace_ms)
-        epoch = Epoch(secrets.token_hex(8))
-        return Room(join.room_id, epoch, join.generation, config, ssrc_start=secrets.randbits(32))
+        return Room(
+            join.room_id,
+            Epoch(secrets.token_hex(8)),
+            join.generation,
+            join.new_settings(self.config.max_peers),
+            Patience(self.config.grace_ms, self.config.waiting_ms),
+            ssrc_start=secrets.randbits(32),
+        )
 
     def _check_peer_elsewhere(self, join: Join) -> None:
         # Ids of transports, producers and consumers begin with the peer's and are the worker's own
         # towards the media side, so a peer id may sit in one room only.
         for room in self.rooms.values():
-            if room.room_id != join.room_id and room.roster.find_peer(join.request.peer_id):
+            if room.room_id != join.room_id and room.has_peer(join.request.peer_id):
                 raise Refusal(Code.FORBIDDEN, "PEER_ID_TAKEN", "The peer is in another room.")
 
     def _check_generation(self, room: Room, generation: int) -> None:
@@ -359,42 +406,10 @@ class Worker:
             raise failure
 
     def _perform_one(self, room: Room, effect: Effect, traceparent: str) -> None:
-        match effect:
-            case TellSession(session_id=session_id, seq=seq, event=event):
-                self._tell(News(session_id, room.epoch, seq, traceparent, event))
-            case TellLatest(session_id=session_id, event=event):
-                self._tell(News(session_id, room.epoch, 0, traceparent, event))
-            case OfferSdp(session_id=session_id, offer=offer):
-                text = self.sdp.write(offer.description)
-                offered = SdpOffered(offer.offer_id, offer.transport_id, text)
-                self._tell(News(session_id, room.epoch, 0, traceparent, offered))
-            case TellOperator(session_id=concerned, event=event):
-                news = News(concerned or SessionId(""), room.epoch, 0, traceparent, event)
-                self.operators.push(room.room_id, news)
-            case EndSession(session_id=session_id, reason=reason):
-                self._end(session_id, reason)
-            case _:
-                command(self.media, effect)
-
-    def _tell(self, news: News) -> None:
-        seat = self.seats.get(news.session_id)
-        if seat is not None and seat.watch is not None:
-            self._push(seat.watch, news)
-
-    def _push(self, watch: Watch, message: News | Ended) -> None:
-        watch.mailbox.push(message)
-        if watch.mailbox.has_overflown:
-            # Detaching its sessions is the next round's work: this round's effects go first.
-            asyncio.get_running_loop().call_soon(self.close_watch, watch)
-
-    def _end(self, session_id: SessionId, reason: str) -> None:
-        seat = self.seats.end(session_id)
-        if seat is None:
-            return
-        watch = seat.unbind()
-        if watch is not None:
-            self._push(watch, Ended(session_id, reason))
-        log.info("sfu.session.ended", session_id=session_id, peer_id=seat.peer_id, reason=reason)
+        if isinstance(effect, Message):
+            self.delivery.deliver(room, effect, traceparent)
+        else:
+            command(self.media, effect)
 
     def _settle(self, room: Room) -> None:
         """Forget a room that is empty; else wake up when something of it is due."""
@@ -405,18 +420,24 @@ class Worker:
             if self.rooms.get(room.room_id) is room:
                 del self.rooms[room.room_id]
                 self.operators.end(room.room_id)
+                for watch in self.watches.all():
+                    self.delivery.drop(watch, room.room_id, has_moved=room.has_moved)
                 log.info("sfu.room.closed", room_id=room.room_id)
             return
         deadline_ms = room.deadline_ms()
         if deadline_ms is not None:
-            delay_s = max(0, deadline_ms - self._clock_ms()) / 1000
+            delay_s = max(0, deadline_ms - self.clock_ms()) / 1000
             loop = asyncio.get_running_loop()
             self._timers[room.room_id] = loop.call_later(delay_s, self._do_what_is_due, room)
 
     def _do_what_is_due(self, room: Room) -> None:
-        now_ms = self._clock_ms()
+        now_ms = self.clock_ms()
         for session in room.expired(now_ms):
             self._guarded_for(session.session_id, lambda s: s.room.leave(s.session, "TIMED_OUT"))
+        for session in room.lobby.expired(now_ms):
+            self._guarded_for(
+                session.session_id, lambda s: s.room.leave(s.session, "WAITED_TOO_LONG")
+            )
         for producer in room.router.held_back(now_ms):
             self._release_layers(producer, now_ms)
         self._settle(room)
@@ -438,15 +459,3 @@ class Worker:
             watch.beat(engine_tick)
             if watch.mailbox.has_overflown:
                 self.close_watch(watch)
-
-
-def _is_same(seat: Seat, join: Join) -> bool:
-    wanted = (join.room_id, join.request.peer_id, join.request.role)
-    return wanted == (seat.room_id, seat.peer_id, seat.session.role)
-
-
-def _given(stored: Reply) -> Message:
-    if isinstance(stored, Refusal):
-        # A fresh one each time: a raised exception collects tracebacks.
-        raise Refusal(stored.code, stored.reason, stored.message, details=stored.details)
-    return stored

@@ -6,6 +6,7 @@ from services.common.ids import ConsumerId, ProducerId, SessionId, TransportId
 from services.sfu.core.event import Event
 from services.sfu.core.port import ConsumerSpec, ProducerSpec
 from services.sfu.core.sdp_connection import SdpOffer
+from services.sfu.core.settings import RoomSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,28 @@ class EndSession:
     """The session is over, after its last event."""
 
     session_id: SessionId
-    # UPPER_SNAKE: LEFT, TIMED_OUT, REPLACED, WORKER_FAULT.
+    # UPPER_SNAKE: LEFT, TIMED_OUT, REPLACED, WORKER_FAULT, KICKED; of one that waited: REJECTED,
+    # WAITED_TOO_LONG.
     reason: str
+    # A moderator's words to the one it concerns.
+    message: str = ""
 
 
-Effect = MediaCommand | TellSession | TellLatest | OfferSdp | TellOperator | EndSession
+@dataclass(frozen=True, slots=True)
+class AdmitSession:
+    """The session waited, and has its seat now."""
+
+    session_id: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSettings:
+    """For the gateways of the room: they give them back when the worker is gone."""
+
+    settings: RoomSettings
+
+
+Message = (
+    TellSession | TellLatest | OfferSdp | TellOperator | AdmitSession | EndSession | KeepSettings
+)
+Effect = MediaCommand | Message

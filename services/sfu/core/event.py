@@ -22,6 +22,8 @@ class ProducerView:
     kind: Kind
     paused: bool
     app_data_json: str
+    # A moderator paused it.
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,19 @@ class ParticipantView:
     connection: Connection
     app_data_json: str
     producers: tuple[ProducerView, ...]
+    hand_raised: bool = False
+    # A moderator muted its user.
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingView:
+    """One who waits to be let in."""
+
+    peer_id: PeerId
+    user_id: UserId
+    display_name: str
+    app_data_json: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +63,13 @@ class ParticipantUpdated:
 @dataclass(frozen=True, slots=True)
 class ParticipantLeft:
     peer_id: PeerId
-    # UPPER_SNAKE: LEFT, TIMED_OUT, MEDIA_FAILED.
+    # UPPER_SNAKE: LEFT, TIMED_OUT, MEDIA_FAILED, KICKED; of one who waited also REJECTED.
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantWaiting:
+    peer: WaitingView
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +80,10 @@ class ProducerNew:
 
 @dataclass(frozen=True, slots=True)
 class ProducerPaused:
+    """It is paused from now on, or was and `muted` has changed."""
+
     producer_id: ProducerId
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +135,30 @@ class TransportClosed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    from_peer_id: PeerId
+    # Set where it is for this peer alone.
+    to_peer_id: PeerId | None
+    # Any JSON value.
+    body_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLocked:
+    """Nobody comes in any more but moderators and those who were in."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomUnlocked:
+    """The opposite."""
+
+
 Event = (
     ParticipantJoined
     | ParticipantUpdated
     | ParticipantLeft
+    | ParticipantWaiting
     | ProducerNew
     | ProducerPaused
     | ProducerResumed
@@ -126,4 +169,7 @@ Event = (
     | ConsumerLayers
     | SdpOffered
     | TransportClosed
+    | MessageReceived
+    | RoomLocked
+    | RoomUnlocked
 )

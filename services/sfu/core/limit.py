@@ -16,6 +16,9 @@ MAX_PRODUCERS_PER_CONSUME = 64
 MAX_ID_CHARACTERS = 128
 MAX_REQUEST_ID_CHARACTERS = 256
 MAX_DISPLAY_NAME_CHARACTERS = 128
+MAX_REASON_CHARACTERS = 256
+MAX_MESSAGE_BYTES = 4096
+MAX_AUDIENCE = 256
 # Of a peer and its open producers together. With 200 peers that use all of it, and long names, the
 # `room:state` of a joining proctor still fits in a gateway's send queue of 1 MiB.
 MAX_APP_DATA_BYTES = 2048
@@ -57,6 +60,24 @@ def check_display_name(value: str) -> None:
         )
 
 
+def check_reason(value: str) -> None:
+    """Refuse a moderator's words that are too long. They may be empty."""
+    if len(value) > MAX_REASON_CHARACTERS:
+        raise _invalid(
+            "REASON_TOO_LONG", f"reason must have at most {MAX_REASON_CHARACTERS} characters."
+        )
+
+
+def check_message(text: str) -> None:
+    """Refuse the body of a message that is no JSON value, or is larger than 4 KiB."""
+    if len(text.encode()) > MAX_MESSAGE_BYTES:
+        raise _invalid("MESSAGE_TOO_LARGE", f"body must fit in {MAX_MESSAGE_BYTES} bytes.")
+    try:
+        _load(text)
+    except (ValueError, RecursionError):
+        raise _invalid("BAD_MESSAGE", "body must be a JSON value.") from None
+
+
 def check_app_data(text: str, beside: Iterable[str] = ()) -> str:
     """The text of a JSON object; "{}" for an empty text.
 
@@ -71,12 +92,16 @@ def check_app_data(text: str, beside: Iterable[str] = ()) -> str:
             f"appData of a peer and its producers must fit in {MAX_APP_DATA_BYTES} bytes.",
         )
     try:
-        value = json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
+        value = _load(text)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise _invalid("BAD_APP_DATA", "appData must be a JSON object.")
     return text
+
+
+def _load(text: str) -> object:
+    return json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
 
 
 def _refuse_number(text: str) -> None:

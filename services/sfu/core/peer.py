@@ -10,7 +10,8 @@ from services.common.ids import (
     TransportId,
     UserId,
 )
-from services.sfu.core.event import Connection, ParticipantView, ProducerView
+from services.sfu.core.allowance import Allowance, of_descriptions
+from services.sfu.core.event import ProducerView
 from services.sfu.core.layer import Activity, Selection
 from services.sfu.core.ortc import Consumable
 from services.sfu.core.port import Direction, InboundEncoding, Kind
@@ -50,10 +51,19 @@ class Producer:
     encodings: tuple[InboundEncoding, ...]
     consumable: Consumable
     app_data_json: str
-    paused: bool
+    paused_by_owner: bool
+    # A moderator paused it: its owner cannot resume it.
+    muted: bool = False
+    # The peers for whom alone it exists; None: all who may see its owner. They may come and go.
+    audience: frozenset[PeerId] | None = None
     activity: Activity = field(default_factory=Activity)
     # By creation, so that what happens to a producer is told to its consumers in a fixed order.
     consumer_ids: dict[ConsumerId, None] = field(default_factory=dict)
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing of it is forwarded."""
+        return self.paused_by_owner or self.muted
 
     @property
     def has_layers(self) -> bool:
@@ -61,7 +71,9 @@ class Producer:
         return self.kind is Kind.VIDEO and len(self.encodings) > 1
 
     def view(self) -> ProducerView:
-        return ProducerView(self.producer_id, self.kind, self.paused, self.app_data_json)
+        return ProducerView(
+            self.producer_id, self.kind, self.paused, self.app_data_json, self.muted
+        )
 
 
 @dataclass(slots=True)
@@ -90,14 +102,20 @@ class Session:
     rtp_capabilities: RtpCapabilities | None
     may_publish: bool
     may_subscribe: bool
+    may_moderate: bool
     numbering: Numbering
     log: SessionLog = field(default_factory=SessionLog)
     # Milliseconds of the shell's clock at which the seat is given up; None while connected.
     lost_until_ms: int | None = None
+    # Not seated yet: nobody but moderators knows of it, and it knows of nobody.
+    is_waiting: bool = False
+    hand_raised: bool = False
+    allowance: Allowance = field(default_factory=Allowance)
     transports: dict[TransportId, Transport] = field(default_factory=dict)
     producers: dict[ProducerId, Producer] = field(default_factory=dict)
     consumers: dict[ConsumerId, Consumer] = field(default_factory=dict)
-    # Of a plain WebRTC client. Each has one of the transports.
+    # Of a plain WebRTC client. Each connection has one of the transports.
+    descriptions: Allowance = field(default_factory=of_descriptions)
     publishing: PublishingConnection | None = None
     receiving: ReceivingConnection | None = None
 
@@ -112,15 +130,3 @@ class Session:
             self.publishing = None
         if self.receiving_on(transport_id) is not None:
             self.receiving = None
-
-    def view(self) -> ParticipantView:
-        """This peer as those see it who may see it."""
-        return ParticipantView(
-            peer_id=self.peer_id,
-            user_id=self.user_id,
-            display_name=self.display_name,
-            role=self.role,
-            connection=Connection.OK if self.lost_until_ms is None else Connection.LOST,
-            app_data_json=self.app_data_json,
-            producers=tuple(producer.view() for producer in self.producers.values()),
-        )

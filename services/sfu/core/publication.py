@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ProducerId, TransportId
+from services.common.ids import PeerId, ProducerId, TransportId
 from services.sfu.core.limit import MAX_PRODUCERS_PER_SESSION, check_app_data
 from services.sfu.core.ortc import (
     UnsupportedCodec,
@@ -32,12 +32,22 @@ class ProduceRequest:
     paused: bool = False
     # "<own peer id>.<n>"; None: the next one.
     producer_id: ProducerId | None = None
+    # The peers for whom alone it is; empty: for all who may see the publisher.
+    audience: tuple[PeerId, ...] = ()
 
 
 def publish(
-    session: Session, transport: Transport, request: ProduceRequest, router: RtpCapabilities
+    session: Session,
+    transport: Transport,
+    request: ProduceRequest,
+    router: RtpCapabilities,
+    *,
+    is_user_muted: bool,
+    muted_ids: frozenset[ProducerId],
 ) -> tuple[Producer, ProducerSpec]:
-    """A producer for the request; the caller enters it into its books.
+    """A producer for the request; the caller has checked its audience and enters it into its books.
+
+    `is_user_muted`: a moderator has muted all audio of the user; `muted_ids`: of single producers.
 
     Raises Refusal: FORBIDDEN (MAY_NOT_PUBLISH), INVALID_MESSAGE (app data), PRODUCE_ERROR.
     """
@@ -56,13 +66,14 @@ def publish(
         raise _refusal("UNSUPPORTED_CODEC", f"rtpParameters: {error}.") from error
     _check_streams(session, transport, parameters)
     producer_id = _number(session, request.producer_id)
+    muted = producer_id in muted_ids or (is_user_muted and request.kind is Kind.AUDIO)
     spec = plan_producer(
         parameters,
         router,
         producer_id=producer_id,
         transport_id=transport.transport_id,
         kind=request.kind,
-        paused=request.paused,
+        paused=request.paused or muted,
     )
     producer = Producer(
         producer_id=producer_id,
@@ -75,7 +86,9 @@ def publish(
         encodings=spec.encodings,
         consumable=get_consumable(request.kind, parameters, router, mapping),
         app_data_json=app_data_json,
-        paused=request.paused,
+        paused_by_owner=request.paused,
+        muted=muted,
+        audience=frozenset(request.audience) or None,
     )
     return producer, spec
 

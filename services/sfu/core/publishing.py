@@ -4,15 +4,14 @@ Sections keep their place from offer to offer (RFC 8829 section 5.2.2), and so d
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ProducerId
+from services.common.ids import PeerId
 from services.sfu.core.description import Description, OwnDescription, OwnSection, Section
 from services.sfu.core.negotiation import accept_offer, answer_section, reject_section
 from services.sfu.core.ortc import UnsupportedCodec
-from services.sfu.core.peer import Session
+from services.sfu.core.peer import Producer, Session
 from services.sfu.core.port import DtlsParameters, Kind
 from services.sfu.core.publication import ProduceRequest
 from services.sfu.core.router import Router
@@ -21,11 +20,19 @@ from services.sfu.core.sdp_connection import PublishingConnection, Track
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a publisher says of a section besides the SDP; as in ProduceRequest."""
+
+    app_data_json: str = ""
+    audience: tuple[PeerId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """What became of a section that sends. `mid` is empty where the section has none."""
 
     mid: str
-    result: ProducerId | Refusal
+    result: Producer | Refusal
 
 
 def is_same_client(connection: PublishingConnection, remote: DtlsParameters) -> bool:
@@ -42,11 +49,11 @@ def check_may_publish(session: Session) -> None:
 def check_offer(
     connection: PublishingConnection | None,
     description: Description,
-    app_data: Mapping[str, str],
+    wishes: Mapping[str, Wish],
 ) -> None:
     """Raise Refusal TRANSPORT_ERROR where an offer as a whole cannot be carried out.
 
-    `connection` is the one that it goes on with; `app_data` is by mid.
+    `connection` is the one that it goes on with; `wishes` are by mid.
     """
     kept = len(connection.tracks) if connection is not None else 0
     if len(description.sections) < kept:
@@ -56,7 +63,7 @@ def check_offer(
             "A later offer keeps every m= section of the earlier ones, in its place.",
         )
     mids = {section.mid for section in description.sections}
-    for mid in app_data:
+    for mid in wishes:
         if mid not in mids:
             raise Refusal(Code.TRANSPORT_ERROR, "UNKNOWN_MID", "tracks names a mid not in the SDP.")
 
@@ -68,7 +75,7 @@ class Answering:
     connection: PublishingConnection
     session: Session
     router: Router
-    app_data: Mapping[str, str]
+    wishes: Mapping[str, Wish]
     published: list[Published] = field(default_factory=list)
     _live_sections: int = 0
 
@@ -129,26 +136,28 @@ class Answering:
             # Another sender in the same place.
             self._close(track)
         if track.producer_id is None:
+            wish = self.wishes.get(section.mid or "", Wish())
             request = ProduceRequest(
                 kind=Kind(section.media),
                 transport_id=self.connection.transport_id,
                 rtp_parameters=accepted,
-                app_data_json=self.app_data.get(section.mid or "", ""),
+                app_data_json=wish.app_data_json,
+                audience=wish.audience,
             )
             track.producer_id = self.router.produce(self.session, request).producer_id
             track.parameters = accepted
         elif track.is_paused and self._is_open(track):
-            # What may not be resumed, for example what a proctor has paused, stays as it is.
-            with suppress(Refusal):
-                self.router.resume_producer(self.session, track.producer_id)
+            self.router.end_pause(self.session, track.producer_id)
         track.is_paused = False
-        if self._is_open(track):
-            self.published.append(Published(section.mid or "", track.producer_id))
+        producer = self._producer(track)
+        if producer is not None:
+            self.published.append(Published(section.mid or "", producer))
 
     def _pause(self, track: Track) -> None:
         if track.producer_id is None or not self._is_open(track) or track.is_paused:
             return
-        if not self.session.producers[track.producer_id].paused:
+        # A moderator's pause is another: it may end before this one.
+        if not self.session.producers[track.producer_id].paused_by_owner:
             self.router.pause_producer(self.session, track.producer_id)
             track.is_paused = True
 
@@ -159,8 +168,12 @@ class Answering:
         track.is_paused = False
 
     def _is_open(self, track: Track) -> bool:
+        return self._producer(track) is not None
+
+    def _producer(self, track: Track) -> Producer | None:
         # `producer:close` may have been before; its section is answered inactive from then on.
-        return track.producer_id in self.session.producers
+        producer_id = track.producer_id
+        return self.session.producers.get(producer_id) if producer_id is not None else None
 
 
 def _streams(parameters: RtpParameters | None) -> object:

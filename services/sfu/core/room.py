@@ -6,6 +6,7 @@ from services.common.errors import Code, Refusal
 from services.common.ids import Epoch, PeerId, RoomId, SessionId, UserId
 from services.sfu.core.capability import ROUTER_CAPABILITIES
 from services.sfu.core.effect import CloseTransport, Effect, EndSession
+from services.sfu.core.entry import must_wait
 from services.sfu.core.event import (
     ParticipantJoined,
     ParticipantLeft,
@@ -13,22 +14,26 @@ from services.sfu.core.event import (
     ParticipantView,
 )
 from services.sfu.core.limit import check_app_data, check_display_name, check_id, check_name
+from services.sfu.core.lobby import Lobby
+from services.sfu.core.moderation import Moderation
 from services.sfu.core.peer import Numbering, Session
 from services.sfu.core.roster import Roster
 from services.sfu.core.router import Router
 from services.sfu.core.rtp import RtpCapabilities
 from services.sfu.core.rtp_check import InvalidRtp, check_capabilities
+from services.sfu.core.settings import RoomSettings
 from services.sfu.core.ssrc import SsrcPool
-from services.sfu.core.visibility import Role, Visibility
+from services.sfu.core.visibility import Role
 
 
 @dataclass(frozen=True, slots=True)
-class RoomConfig:
-    visibility: Visibility
-    # Observers included.
-    max_peers: int
-    # How long the seat of a lost peer is kept.
+class Patience:
+    """How long a room waits for people, in milliseconds."""
+
+    # For a lost peer, whose seat is kept.
     grace_ms: int
+    # For a moderator, by those who wait to be let in.
+    waiting_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,9 @@ class JoinRequest:
     # Grants of the token.
     may_publish: bool = True
     may_subscribe: bool = True
+    may_moderate: bool = False
+    # In the room's life on another worker, so it was let in there.
+    had_seat: bool = False
 
     def check(self) -> None:
         """Raise Refusal INVALID_MESSAGE unless everything is well formed and within bounds."""
@@ -75,7 +83,8 @@ class Room:
         room_id: RoomId,
         epoch: Epoch,
         generation: int,
-        config: RoomConfig,
+        settings: RoomSettings,
+        patience: Patience,
         *,
         ssrc_start: int,
         router_capabilities: RtpCapabilities = ROUTER_CAPABILITIES,
@@ -83,23 +92,40 @@ class Room:
         self.room_id = room_id
         self.epoch = epoch
         self.generation = generation
-        self.config = config
-        self.roster = Roster(config.visibility)
+        self.roster = Roster(settings)
         self.router = Router(self.roster, router_capabilities, SsrcPool(ssrc_start))
+        self.lobby = Lobby(self.roster)
+        self.moderation = Moderation(self.roster, self.router, self.lobby, self.leave)
+        # Another worker has it now.
+        self.has_moved = False
+        self._patience = patience
+
+    @property
+    def settings(self) -> RoomSettings:
+        return self.roster.settings
 
     @property
     def is_empty(self) -> bool:
-        return len(self.roster) == 0
+        """Whether nobody is here, and nobody waits."""
+        return len(self.roster) == 0 and len(self.lobby) == 0
+
+    def everyone(self) -> list[Session]:
+        """All sessions, seated and waiting."""
+        return [*self.roster.sessions.values(), *self.lobby.sessions()]
+
+    def has_peer(self, peer_id: PeerId) -> bool:
+        """Whether this peer is here, or waits."""
+        return self.roster.find_peer(peer_id) is not None or peer_id in self.lobby
 
     def take_effects(self) -> list[Effect]:
         """What the shell has to do since the last call, in order."""
-        self.router.offer_changes()
+        self.router.offering.offer_changes()
         return self.roster.take_effects()
 
-    def join(self, request: JoinRequest) -> Session:
-        """Seat a session; one that sits in its peer's seat already is ended (REPLACED).
+    def join(self, request: JoinRequest, now_ms: int) -> Session:
+        """Seat a session, or let it wait; one that sits in its peer's seat is ended (REPLACED).
 
-        Raises Refusal: ROOM_FULL, FORBIDDEN (PEER_ID_TAKEN), INVALID_MESSAGE.
+        Raises Refusal: ROOM_FULL, FORBIDDEN (BANNED, ROOM_LOCKED, PEER_ID_TAKEN), INVALID_MESSAGE.
         """
         request.check()
         if request.session_id in self.roster.sessions:
@@ -107,12 +133,25 @@ class Room:
         previous = self.roster.find_peer(request.peer_id)
         if previous is not None and previous.user_id != request.user_id:
             raise Refusal(Code.FORBIDDEN, "PEER_ID_TAKEN", "The peer id is another user's.")
-        if previous is None and len(self.roster) >= self.config.max_peers:
-            raise Refusal(Code.ROOM_FULL, "ROOM_FULL", "The room is full.")
+        if request.peer_id in self.lobby:
+            raise Refusal(Code.FORBIDDEN, "PEER_ID_TAKEN", "The peer waits already.")
+        waits = must_wait(
+            self.settings,
+            request.user_id,
+            request.role,
+            may_moderate=request.may_moderate,
+            has_seat=request.had_seat or previous is not None,
+        )
         session = _session_of(request, previous)
+        if waits:
+            # Together they are no more than may be in: what moderators are told has a bound.
+            self._check_space(len(self.roster) + len(self.lobby))
+            self.lobby.enter(session, now_ms + self._patience.waiting_ms)
+            return session
         if previous is None:
+            self._check_space(len(self.roster))
             self.roster.add(session)
-            self.roster.tell_viewers(session, ParticipantJoined(session.view()))
+            self.roster.tell_participant(session, ParticipantJoined)
         else:
             self._replace(previous, session)
         return session
@@ -122,28 +161,71 @@ class Room:
         return self.roster.visible_to(viewer)
 
     def detach(self, session: Session, now_ms: int) -> None:
-        """The session's socket is gone: the seat is kept for the grace time, media goes on."""
+        """The session's socket is gone: the seat is kept for the grace time, media goes on.
+
+        One that waits has no seat to keep.
+        """
+        if session.is_waiting:
+            self.leave(session)
+            return
         if session.lost_until_ms is not None:
             return
-        session.lost_until_ms = now_ms + self.config.grace_ms
-        self.roster.tell_viewers(session, ParticipantUpdated(session.view()))
+        session.lost_until_ms = now_ms + self._patience.grace_ms
+        self.roster.tell_participant(session, ParticipantUpdated)
 
-    def leave(self, session: Session, reason: str = "LEFT") -> None:
-        """End a session and free everything of it.
+    def attach(self, session: Session) -> None:
+        """The session's client speaks on a new connection: its seat was kept, or is taken over."""
+        if session.lost_until_ms is not None:
+            session.lost_until_ms = None
+            self.roster.tell_participant(session, ParticipantUpdated)
+        self.router.tell_layers(session)
+        self.router.offering.offer_again(session)
 
-        `reason`: LEFT, TIMED_OUT or WORKER_FAULT; the others learn of the last as MEDIA_FAILED.
+    def update(
+        self,
+        session: Session,
+        *,
+        app_data_json: str | None = None,
+        display_name: str | None = None,
+        hand_raised: bool | None = None,
+    ) -> None:
+        """Change what others see of a peer; None stays. Raises Refusal INVALID_MESSAGE."""
+        before = self.roster.view(session)
+        if display_name is not None:
+            check_display_name(display_name)
+        if app_data_json is not None:
+            beside = [producer.app_data_json for producer in session.producers.values()]
+            session.app_data_json = check_app_data(app_data_json, beside)
+        if display_name is not None:
+            session.display_name = display_name
+        if hand_raised is not None:
+            session.hand_raised = hand_raised
+        if self.roster.view(session) != before:
+            self.roster.tell_participant(session, ParticipantUpdated)
+
+    def leave(self, session: Session, reason: str = "LEFT", message: str = "") -> None:
+        """End a session, seated or waiting, and free everything of it.
+
+        `reason` as in EndSession; `message` is for its client. The others learn of a fault of the
+        worker as MEDIA_FAILED, of a wait that took too long as TIMED_OUT.
         """
-        self.router.drop(session)
-        told = "MEDIA_FAILED" if reason == "WORKER_FAULT" else reason
-        self.roster.tell_viewers(session, ParticipantLeft(session.peer_id, told))
-        self.roster.remove(session)
-        self.roster.do(EndSession(session.session_id, reason))
+        told = {"WORKER_FAULT": "MEDIA_FAILED", "WAITED_TOO_LONG": "TIMED_OUT"}.get(reason, reason)
+        if session.is_waiting:
+            self.lobby.leave(session, told)
+        else:
+            self.router.drop(session)
+            self.roster.tell_viewers(session, ParticipantLeft(session.peer_id, told))
+            self.roster.remove(session)
+        self.roster.do(EndSession(session.session_id, reason, message))
 
     def deadline_ms(self) -> int | None:
-        """When `expired` and `router.held_back` are to be asked next; None while nothing waits."""
+        """When `expired`, `lobby.expired` and `router.held_back` are to be asked next.
+
+        None while nothing waits.
+        """
         lost_until_ms = [session.lost_until_ms for session in self.roster.sessions.values()]
-        due_ms = [ms for ms in (*lost_until_ms, self.router.deadline_ms()) if ms is not None]
-        return min(due_ms, default=None)
+        others = (self.router.deadline_ms(), self.lobby.deadline_ms())
+        return min((ms for ms in (*lost_until_ms, *others) if ms is not None), default=None)
 
     def expired(self, now_ms: int) -> list[Session]:
         """The sessions whose grace time is over: they are to `leave` as TIMED_OUT."""
@@ -155,17 +237,29 @@ class Room:
 
     def evict(self, session: Session) -> None:
         """Forget a session whose `leave` has failed, so that it costs nobody else; tells nobody."""
+        self.lobby.remove(session)
         self.router.forget(session)
         self.roster.evict(session)
 
     def stop(self, reason: str) -> None:
-        """End the room with every session in it. Nobody is told of the others' going."""
+        """End the room with every session in it: another worker owns it.
+
+        Nobody is told of the others' going.
+        """
+        self.has_moved = True
         for session in list(self.roster.sessions.values()):
             for transport_id in session.transports:
                 self.roster.do(CloseTransport(transport_id))
             self.router.forget(session)
             self.roster.remove(session)
             self.roster.do(EndSession(session.session_id, reason))
+        for session in self.lobby.sessions():
+            self.lobby.remove(session)
+            self.roster.do(EndSession(session.session_id, reason))
+
+    def _check_space(self, taken: int) -> None:
+        if taken >= self.settings.max_peers:
+            raise Refusal(Code.ROOM_FULL, "ROOM_FULL", "The room is full.")
 
     def _replace(self, previous: Session, session: Session) -> None:
         self.router.drop(previous)
@@ -176,9 +270,9 @@ class Room:
         self.roster.do(EndSession(previous.session_id, "REPLACED"))
         self.roster.add(session)
         if same_viewers:
-            self.roster.tell_viewers(session, ParticipantUpdated(session.view()))
+            self.roster.tell_participant(session, ParticipantUpdated)
         else:
-            self.roster.tell_viewers(session, ParticipantJoined(session.view()))
+            self.roster.tell_participant(session, ParticipantJoined)
 
 
 def _session_of(request: JoinRequest, previous: Session | None) -> Session:
@@ -192,5 +286,6 @@ def _session_of(request: JoinRequest, previous: Session | None) -> Session:
         rtp_capabilities=request.rtp_capabilities,
         may_publish=request.may_publish and request.role is not Role.OBSERVER,
         may_subscribe=request.may_subscribe,
+        may_moderate=request.may_moderate,
         numbering=Numbering() if previous is None else previous.numbering,
     )

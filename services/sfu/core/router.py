@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConsumerId, ProducerId, SessionId, TransportId
+from services.common.ids import ConsumerId, ProducerId, TransportId
 from services.sfu.core import effect, event
+from services.sfu.core.audience import check_audience
 from services.sfu.core.description import Description
 from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.limit import MAX_PRODUCERS_PER_CONSUME, MAX_TRANSPORTS_PER_SESSION
-from services.sfu.core.ortc import default_parameters
+from services.sfu.core.offering import Offering
 from services.sfu.core.peer import Consumer, Producer, Session, Transport
 from services.sfu.core.port import ConsumerSpec, Direction, Kind
 from services.sfu.core.publication import ProduceRequest, publish
@@ -39,8 +40,9 @@ class Router:
         self.transports: dict[TransportId, Transport] = {}
         self._roster = roster
         self._ssrcs = ssrcs
-        # Sessions with an SDP connection on which something has changed.
-        self._offers_due: dict[SessionId, None] = {}
+        self.offering = Offering(roster)
+        # Those with layers that are held back: few, and asked for after each operation in the room.
+        self._holding: dict[ProducerId, Producer] = {}
 
     def create_transport(self, session: Session, direction: Direction) -> Transport:
         """A new transport; the caller creates it on the media side. Raises Refusal."""
@@ -104,40 +106,59 @@ class Router:
         transport = self.find_transport(
             session, request.transport_id, Direction.SEND, Code.PRODUCE_ERROR
         )
-        producer, spec = publish(session, transport, request, self.capabilities)
+        check_audience(self._roster, session, request.audience)
+        settings = self._roster.settings
+        producer, spec = publish(
+            session,
+            transport,
+            request,
+            self.capabilities,
+            is_user_muted=session.user_id in settings.muted,
+            muted_ids=settings.muted_producers,
+        )
         session.producers[producer.producer_id] = producer
         self.producers[producer.producer_id] = producer
         self._roster.do(effect.AddProducer(spec))
-        self._roster.tell_viewers(session, event.ProducerNew(session.peer_id, producer.view()))
+        new = event.ProducerNew(session.peer_id, producer.view())
+        self._roster.tell_of_producer(session, producer, new)
         return producer
 
     def pause_producer(self, session: Session, producer_id: ProducerId) -> None:
-        """Forward nothing of it; a repeat does nothing.
+        """Forward nothing of an own producer; a repeat does nothing.
 
         Those who see it are told of the producer, then its consumers each of their consumer: an
         app on mediasoup-client acts on the second.
         """
         producer = _own_producer(session, producer_id)
-        if producer.paused:
-            return
-        producer.paused = True
-        self._roster.do(effect.PauseProducer(producer_id))
-        self._roster.tell_viewers(session, event.ProducerPaused(producer_id))
-        for consumer in self._consumers_of(producer):
-            self._roster.tell(self._owner(consumer), event.ConsumerPaused(consumer.consumer_id))
-            self._follow(consumer, producer)
+        self._set_pause(producer, by_owner=True, muted=producer.muted, asked_by=session)
 
     def resume_producer(self, session: Session, producer_id: ProducerId) -> None:
-        """The opposite of pause_producer."""
+        """The opposite of pause_producer. Raises Refusal FORBIDDEN (MUTED_BY_MODERATOR)."""
         producer = _own_producer(session, producer_id)
-        if not producer.paused:
-            return
-        producer.paused = False
-        self._roster.do(effect.ResumeProducer(producer_id))
-        self._roster.tell_viewers(session, event.ProducerResumed(producer_id))
-        for consumer in self._consumers_of(producer):
-            self._roster.tell(self._owner(consumer), event.ConsumerResumed(consumer.consumer_id))
-            self._follow(consumer, producer)
+        if producer.muted:
+            raise Refusal(
+                Code.FORBIDDEN, "MUTED_BY_MODERATOR", "A moderator paused it and has to resume it."
+            )
+        self._set_pause(producer, by_owner=False, muted=False, asked_by=session)
+
+    def end_pause(self, session: Session, producer_id: ProducerId) -> None:
+        """Its owner no longer pauses an own producer; where a moderator does, it stays paused."""
+        producer = _own_producer(session, producer_id)
+        self._set_pause(producer, by_owner=False, muted=producer.muted, asked_by=session)
+
+    def follow_mutes(self, asked_by: Session | None = None) -> None:
+        """Pause and resume what the room's settings say, for the producers that are not so yet.
+
+        `asked_by` knows of the producer already, and is told of what follows from it only.
+        """
+        settings = self._roster.settings
+        for producer in self.producers.values():
+            owner = self._roster.sessions[producer.session_id]
+            muted = producer.producer_id in settings.muted_producers or (
+                producer.kind is Kind.AUDIO and owner.user_id in settings.muted
+            )
+            by_owner = producer.paused_by_owner
+            self._set_pause(producer, by_owner=by_owner, muted=muted, asked_by=asked_by)
 
     def close_producer(self, session: Session, producer_id: ProducerId) -> None:
         """End a stream and its consumers."""
@@ -241,7 +262,7 @@ class Router:
             producer.activity.begin(layer, now_ms)
         else:
             producer.activity.end(layer)
-        self._follow_all(producer)
+        self._layers_changed(producer)
 
     def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
         """The media side forwards another layer; unknown ids are ones closed meanwhile."""
@@ -252,26 +273,27 @@ class Router:
         if consumer.selection.started(layer, is_flowing=_is_flowing(consumer, producer)):
             self._tell_layer(consumer, consumer.selection.told)
 
+    def tell_layers(self, session: Session) -> None:
+        """Tell a client that was away which layers it gets: such events are kept in no log."""
+        for consumer in session.consumers.values():
+            if consumer.selection is not None:
+                self._tell_layer(consumer, consumer.selection.told)
+
     def deadline_ms(self) -> int | None:
         """When the next layer that is held back may be taken; None while none is."""
-        deadlines = (producer.activity.deadline_ms() for producer in self.producers.values())
+        deadlines = (producer.activity.deadline_ms() for producer in self._holding.values())
         return min((ms for ms in deadlines if ms is not None), default=None)
 
     def held_back(self, now_ms: int) -> list[Producer]:
         """The producers with layers that have been held back for long enough."""
-        deadlines = [(p, p.activity.deadline_ms()) for p in self.producers.values()]
+        deadlines = [(p, p.activity.deadline_ms()) for p in self._holding.values()]
         return [producer for producer, ms in deadlines if ms is not None and ms <= now_ms]
 
     def release_layers(self, producer_id: ProducerId, now_ms: int) -> None:
         """Take those layers."""
         producer = self.producers[producer_id]
         producer.activity.release(now_ms)
-        self._follow_all(producer)
-
-    def anchor(self) -> RtpParameters:
-        """What the first section of a receiving SDP connection lists; nothing is sent there."""
-        parameters = default_parameters(Kind.AUDIO, self.capabilities)
-        return replace(parameters, mid=ReceivingConnection.ANCHOR_MID, header_extensions=())
+        self._layers_changed(producer)
 
     def answered(
         self, session: Session, connection: ReceivingConnection, said: Description
@@ -283,18 +305,7 @@ class Router:
                 self._close_consumer(consumer, tell=True)
             else:
                 self._agree(consumer, result.spec)
-        # What changed while the client was thinking.
-        self._offers_due[session.session_id] = None
-
-    def offer_changes(self) -> None:
-        """Offer what has changed to those clients that have no offer to answer."""
-        due, self._offers_due = self._offers_due, {}
-        for session_id in due:
-            session = self._roster.sessions.get(session_id)
-            connection = session.receiving if session is not None else None
-            offer = connection.next_offer() if connection is not None else None
-            if offer is not None:
-                self._roster.do(effect.OfferSdp(session_id, offer))
+        self.offering.go_on(session)
 
     def drop(self, session: Session) -> None:
         """Close everything of a session that is ending; it is not told of its own."""
@@ -308,6 +319,7 @@ class Router:
             self.transports.pop(transport_id, None)
         for producer_id in session.producers:
             producer = self.producers.pop(producer_id, None)
+            self._holding.pop(producer_id, None)
             for consumer_id in producer.consumer_ids if producer else ():
                 orphan = self.consumers.pop(consumer_id, None)
                 if orphan is not None:
@@ -328,7 +340,7 @@ class Router:
         *,
         paused: bool,
     ) -> MadeConsumer:
-        producer = self._visible_producer(session, producer_id)
+        producer = self.visible_producer(session, producer_id, Code.CONSUME_ERROR)
         connection = session.receiving_on(transport.transport_id)
         if connection is not None:
             connection.check_room(producer.kind)
@@ -341,8 +353,7 @@ class Router:
         if connection is not None:
             consumer.is_agreed = False
             spec = replace(spec, paused=True)
-            parameters = connection.add(spec, parameters, producer.peer_id)
-            self._offers_due[session.session_id] = None
+            parameters = self.offering.add(session, spec, parameters, producer.peer_id)
         self._roster.do(effect.AddConsumer(spec))
         return MadeConsumer(consumer, producer, parameters)
 
@@ -358,7 +369,11 @@ class Router:
             self._roster.do(effect.ResumeConsumer(consumer.consumer_id))
             self._follow(consumer, self.producers[consumer.producer_id])
 
-    def _follow_all(self, producer: Producer) -> None:
+    def _layers_changed(self, producer: Producer) -> None:
+        if producer.activity.deadline_ms() is None:
+            self._holding.pop(producer.producer_id, None)
+        else:
+            self._holding[producer.producer_id] = producer
         for consumer in self._consumers_of(producer):
             self._follow(consumer, producer)
 
@@ -376,14 +391,41 @@ class Router:
         told = event.ConsumerLayers(consumer.consumer_id, layer)
         self._roster.tell_latest(self._owner(consumer), told)
 
-    def _visible_producer(self, session: Session, producer_id: ProducerId) -> Producer:
+    def visible_producer(self, session: Session, producer_id: ProducerId, code: Code) -> Producer:
+        """A producer of the room, one's own or another's. Raises Refusal `code`."""
         producer = self.producers.get(producer_id)
-        if producer is not None:
-            publisher = self._roster.sessions[producer.session_id]
-            if self._roster.sees(session, publisher):
-                return producer
+        if producer is not None and self._roster.sees_producer(session, producer):
+            return producer
         # What a peer may not see does not exist for it: one error for both cases.
-        raise _no_such_producer(Code.CONSUME_ERROR)
+        raise no_such_producer(code)
+
+    def _set_pause(
+        self, producer: Producer, *, by_owner: bool, muted: bool, asked_by: Session | None
+    ) -> None:
+        was_paused, was_muted = producer.paused, producer.muted
+        producer.paused_by_owner, producer.muted = by_owner, muted
+        has_turned = producer.paused is not was_paused
+        if not has_turned and muted is was_muted:
+            return
+        if has_turned:
+            turn = effect.PauseProducer if producer.paused else effect.ResumeProducer
+            self._roster.do(turn(producer.producer_id))
+        self._tell_pause(producer, asked_by)
+        for consumer in self._consumers_of(producer) if has_turned else ():
+            told = event.ConsumerPaused if producer.paused else event.ConsumerResumed
+            self._roster.tell(self._owner(consumer), told(consumer.consumer_id))
+            self._follow(consumer, producer)
+
+    def _tell_pause(self, producer: Producer, asked_by: Session | None) -> None:
+        owner = self._roster.sessions[producer.session_id]
+        told = (
+            event.ProducerPaused(producer.producer_id, producer.muted)
+            if producer.paused
+            else event.ProducerResumed(producer.producer_id)
+        )
+        self._roster.tell_of_producer(owner, producer, told, besides=asked_by)
+        if owner is not asked_by:
+            self._roster.tell_too(owner, told)
 
     def _clear_transport(self, session: Session, transport: Transport, *, tell_owner: bool) -> None:
         on_it = transport.transport_id
@@ -402,11 +444,15 @@ class Router:
             self._close_consumer(consumer, tell=True)
         del session.producers[producer.producer_id]
         del self.producers[producer.producer_id]
+        self._holding.pop(producer.producer_id, None)
         self._roster.do(effect.RemoveProducer(producer.producer_id))
         closed = event.ProducerClosed(producer.producer_id)
-        self._roster.tell_viewers(session, closed)
+        self._roster.tell_of_producer(session, producer, closed)
         if tell_owner:
             self._roster.tell_too(session, closed)
+        settings = self._roster.settings
+        if producer.producer_id in settings.muted_producers:
+            self._roster.decide(settings.unmute_producer(producer.producer_id))
 
     def _close_consumer(self, consumer: Consumer, *, tell: bool) -> None:
         session = self._owner(consumer)
@@ -414,10 +460,7 @@ class Router:
         del self.consumers[consumer.consumer_id]
         del self.producers[consumer.producer_id].consumer_ids[consumer.consumer_id]
         self._roster.do(effect.RemoveConsumer(consumer.consumer_id))
-        connection = session.receiving_on(consumer.transport_id)
-        if connection is not None:
-            connection.remove(consumer.consumer_id)
-            self._offers_due[session.session_id] = None
+        self.offering.remove(session, consumer)
         if tell:
             self._roster.tell(session, event.ConsumerClosed(consumer.consumer_id))
 
@@ -440,7 +483,7 @@ def _may_flow(consumer: Consumer, producer: Producer) -> bool:
 def _own_producer(session: Session, producer_id: ProducerId) -> Producer:
     producer = session.producers.get(producer_id)
     if producer is None:
-        raise _no_such_producer(Code.PRODUCE_ERROR)
+        raise no_such_producer(Code.PRODUCE_ERROR)
     return producer
 
 
@@ -451,5 +494,5 @@ def _own_consumer(session: Session, consumer_id: ConsumerId) -> Consumer:
     return consumer
 
 
-def _no_such_producer(code: Code) -> Refusal:
+def no_such_producer(code: Code) -> Refusal:
     return Refusal(code, "PRODUCER_NOT_FOUND", "There is no such producer.")

@@ -209,11 +209,14 @@ class ReceivingConnection:
         )
         return self.outstanding
 
-    def check_answer(self, offer_id: str, description: Description) -> None:
-        """Raise Refusal TRANSPORT_ERROR unless this answers the outstanding offer."""
+    def awaits(self, offer_id: str) -> bool:
+        """Whether this is the outstanding offer."""
+        return self.outstanding is not None and self.outstanding.offer_id == offer_id
+
+    def check_answer(self, description: Description) -> None:
+        """Raise Refusal TRANSPORT_ERROR unless this fits the outstanding offer."""
         offer = self.outstanding
-        if offer is None or offer.offer_id != offer_id:
-            raise Refusal(Code.TRANSPORT_ERROR, "STALE_OFFER", "No such offer waits for an answer.")
+        assert offer is not None, "the caller has asked"
         offered = offer.description.sections
         if len(offered) != len(description.sections) or any(
             own.mid != section.mid or own.media != section.media

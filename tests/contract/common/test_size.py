@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from services.common.ids import PeerId, SessionId, UserId
-from services.common.rpc.size import MAX_REPLY_BYTES
+from services.common.ids import PeerId, ProducerId, RoomId, SessionId, UserId
+from services.common.rpc.size import MAX_REPLY_BYTES, MAX_REQUEST_BYTES
 from services.gateway.edge.outbox import OutboxLimits
 from services.gateway.upstream.room import participant_from_pb
 from services.pb.invigil.sfu.v1 import room_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.sfu.config import SfuSettings
-from services.sfu.control.room_wire import participant_to_wire
+from services.sfu.control.room_wire import participant_to_wire, settings_to_wire
 from services.sfu.core.limit import (
     MAX_APP_DATA_BYTES,
     MAX_DISPLAY_NAME_CHARACTERS,
@@ -18,6 +18,8 @@ from services.sfu.core.limit import (
 )
 from services.sfu.core.port import Kind
 from services.sfu.core.rtp import EncodingParameters
+from services.sfu.core.settings import MAX_ENTRIES, RoomSettings
+from services.sfu.core.visibility import Visibility
 from tests.support.room import Stage
 from tests.support.rtp_sample import parameters
 
@@ -54,4 +56,22 @@ def greediest(*, peer_id: str, user_id: str) -> room_pb2.Participant:
             rtp_parameters=replace(sent, encodings=(EncodingParameters(ssrc=number),)),
             app_data_json="{}",
         )
-    return participant_to_wire(greedy.view())
+    return participant_to_wire(stage.room.roster.view(greedy))
+
+
+def test_largest_settings_of_a_room_fit_in_a_request_beside_a_join() -> None:
+    users = frozenset(UserId(f"{n:0128}") for n in range(MAX_ENTRIES))
+    settings = RoomSettings(
+        Visibility.PROCTORED,
+        1000,
+        members=users,
+        admitted=users,
+        banned=users,
+        muted=users,
+        muted_producers=frozenset(ProducerId(f"{n:0140}") for n in range(MAX_ENTRIES)),
+    )
+    settings.check()
+
+    # A browser's join has at most 64 KiB.
+    size = settings_to_wire(RoomId("r" * 128), settings).ByteSize()
+    assert size + 2 * 64 * 1024 < MAX_REQUEST_BYTES

@@ -9,6 +9,7 @@ from services.common.errors import Code, Refusal
 from services.common.rpc.status import refusal_of
 from services.pb.invigil.sfu.v1 import room_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
+from services.sfu.core.allowance import INTERVAL_MS, SDP_BURST
 from services.sfu.core.port import Extension, InboundEncoding, Kind
 from tests.support.control import DEADLINE_S, Gateway, RunningWorker, Session
 from tests.support.sdp import CLIENT_FINGERPRINT, NAMES, changed, section_of, vector
@@ -37,6 +38,10 @@ async def refused(session: Session, sdp: str, **app_data: str) -> Refusal:
 @pytest.fixture
 async def ada(gateway: Gateway) -> Session:
     return await gateway.join(await gateway.watch(), "ada")
+
+
+def moderating(request: pb.JoinRoomRequest) -> None:
+    request.may_moderate = True
 
 
 def flows(sdp: str) -> dict[str, str]:
@@ -166,6 +171,101 @@ async def test_producer_paused_by_message_stays_so_over_offers(
     await offer(ada, changed(PLAIN, "1", ("a=sendrecv", "a=inactive")))
     await offer(ada, PLAIN)
     assert ("resume_producer", "ada.2") not in running.media.commands
+
+
+async def test_direction_and_a_moderators_pause_hold_independently(
+    running: RunningWorker, gateway: Gateway
+) -> None:
+    stream = await gateway.watch()
+    ada = await gateway.join(stream, "ada")
+    eve = await gateway.join(stream, "eve", room_pb2.ROLE_PROCTOR, change=moderating)
+    producer_id = (await offer(ada, PLAIN)).tracks[0].producer_id
+
+    await gateway.stub.PauseProducer(
+        pb.PauseProducerRequest(call=eve.call(), producer_id=producer_id), timeout=DEADLINE_S
+    )
+    held = changed(PLAIN, "0", ("a=sendrecv", "a=inactive"))
+    await offer(ada, held)
+    track = (await offer(ada, PLAIN)).tracks[0]
+    assert (track.producer_id, track.muted) == (producer_id, True)
+    assert running.media.commands[-1] == ("pause_producer", producer_id)
+
+    # It flows again at once: its owner has long since gone on sending.
+    await gateway.stub.ResumeProducer(
+        pb.ResumeProducerRequest(call=eve.call(), producer_id=producer_id), timeout=DEADLINE_S
+    )
+    assert running.media.commands[-1] == ("resume_producer", producer_id)
+
+
+async def test_direction_pauses_what_a_moderator_had_paused_before(
+    running: RunningWorker, gateway: Gateway
+) -> None:
+    stream = await gateway.watch()
+    ada = await gateway.join(stream, "ada")
+    eve = await gateway.join(stream, "eve", room_pb2.ROLE_PROCTOR, change=moderating)
+    producer_id = (await offer(ada, PLAIN)).tracks[0].producer_id
+    await gateway.stub.PauseProducer(
+        pb.PauseProducerRequest(call=eve.call(), producer_id=producer_id), timeout=DEADLINE_S
+    )
+    await offer(ada, changed(PLAIN, "0", ("a=sendrecv", "a=inactive")))
+    await gateway.stub.ResumeProducer(
+        pb.ResumeProducerRequest(call=eve.call(), producer_id=producer_id), timeout=DEADLINE_S
+    )
+    assert running.media.commands[-1] == ("pause_producer", producer_id)
+    await offer(ada, PLAIN)
+    assert running.media.commands[-1] == ("resume_producer", producer_id)
+
+
+async def test_track_with_an_audience_exists_for_it_alone(gateway: Gateway) -> None:
+    stream = await gateway.watch()
+    ada, bo = await gateway.join(stream, "ada"), await gateway.join(stream, "bo")
+    eve = await gateway.join(stream, "eve", room_pb2.ROLE_PROCTOR)
+    answer = await gateway.stub.ApplySdpOffer(
+        pb.ApplySdpOfferRequest(
+            call=eve.call(),
+            sdp=PLAIN,
+            tracks=[
+                pb.SdpTrack(mid="0", audience_peer_ids=["ada"]),
+                pb.SdpTrack(mid="1", audience_peer_ids=["nobody"]),
+            ],
+        ),
+        timeout=DEADLINE_S,
+    )
+    voice, picture = answer.tracks
+    assert picture.failure.reason == "PEER_NOT_FOUND"
+    assert len((await ada.consume(voice.producer_id)).results) == 1
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await bo.consume(voice.producer_id)
+    assert refusal_of(caught.value).reason == "PRODUCER_NOT_FOUND"
+
+
+async def test_candidates_track_cannot_choose_its_audience(gateway: Gateway) -> None:
+    stream = await gateway.watch()
+    ada = await gateway.join(stream, "ada")
+    await gateway.join(stream, "eve", room_pb2.ROLE_PROCTOR)
+    track = pb.SdpTrack(mid="0", audience_peer_ids=["eve"])
+    answer = await gateway.stub.ApplySdpOffer(
+        pb.ApplySdpOfferRequest(call=ada.call(), sdp=PLAIN, tracks=[track]), timeout=DEADLINE_S
+    )
+    assert answer.tracks[0].failure.reason == "MAY_NOT_ADDRESS"
+    assert answer.tracks[1].producer_id
+
+
+async def test_offers_beyond_the_allowance_are_refused_unread(
+    running: RunningWorker, gateway: Gateway, ada: Session
+) -> None:
+    for _ in range(SDP_BURST):
+        await offer(ada, PLAIN)
+    # Malformed, which it would be called if it were read.
+    seen = [await refused(ada, "nonsense") for _ in range(SDP_BURST)]
+    limited = [r for r in seen if r.reason == "TOO_MANY_DESCRIPTIONS"]
+    assert len(limited) >= SDP_BURST // 2
+    assert {r.code for r in limited} == {Code.RATE_LIMITED}
+    assert all(0 < int(r.details["retryAfterMs"]) <= INTERVAL_MS for r in limited)
+    # It is the session's own: another one is not held up.
+    bo = await gateway.join(await gateway.watch("g2"), "bo")
+    await offer(bo, PLAIN)
+    assert len(running.media.producers) == 4
 
 
 async def test_producer_closed_by_message_stays_closed(ada: Session) -> None:

@@ -10,6 +10,7 @@ from services.common.rpc.status import refusal_of
 from services.pb.invigil.sfu.v1 import event_pb2, room_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.sfu.control.rtp_wire import KIND_TO_WIRE, parameters_to_wire
+from services.sfu.core.allowance import SDP_BURST
 from services.sfu.core.capability import ROUTER_CAPABILITIES
 from services.sfu.core.ortc import default_parameters
 from services.sfu.core.port import DtlsRole, Kind
@@ -290,6 +291,38 @@ async def test_answer_that_does_not_fit_is_refused_and_the_offer_still_waits(
         assert (refusal.code, refusal.reason) == (Code.TRANSPORT_ERROR, reason)
     await scene.answer(offer)
     assert (await scene.refused(offer)).reason == "STALE_OFFER"
+
+
+async def test_offer_that_is_told_to_nobody_is_told_to_the_connection_that_comes(
+    running: RunningWorker, gateway: Gateway, scene: Scene
+) -> None:
+    await scene.grace.gateway.stub.DetachSession(
+        pb.DetachSessionRequest(call=scene.grace.call()), timeout=DEADLINE_S
+    )
+    # What was asked before the socket broke may be carried out after.
+    (consumer,) = await scene.consume(await scene.produce(VIDEO))
+    scene.stream = await gateway.watch("g2")
+    await scene.grace.attach(scene.stream, "c-2")
+
+    await scene.answer(await scene.offered())
+
+    assert about(running, consumer.consumer_id) == ["add_consumer", "resume_consumer"]
+
+
+async def test_answers_that_are_taken_are_bounded_by_their_offers_alone(scene: Scene) -> None:
+    producer_id = await scene.produce(AUDIO)
+    for _ in range(2 * SDP_BURST):
+        (consumer,) = await scene.consume(producer_id)
+        await scene.answer(await scene.offered())
+        await scene.close_consumer(consumer.consumer_id)
+        await scene.answer(await scene.offered())
+
+
+async def test_refused_answers_beyond_the_allowance_are_not_read(scene: Scene) -> None:
+    await scene.consume(await scene.produce(AUDIO))
+    offer = await scene.offered()
+    reasons = {(await scene.refused(offer, "nonsense")).reason for _ in range(3 * SDP_BURST)}
+    assert reasons == {"MALFORMED_SDP", "TOO_MANY_DESCRIPTIONS"}
 
 
 async def test_answer_of_another_peer_connection_is_refused(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from services.sfu.config import SfuSettings
 
 CI = render_chart.CHART / "ci"
 NODE_PORT = render_chart.read_values(CI / "nodeport-values.yaml")
+JWKS = render_chart.read_values(CI / "jwks-values.yaml")
 HOST_NETWORK = render_chart.read_values(CI / "hostnetwork-values.yaml")
 
 Values = dict[str, Any]
@@ -84,6 +85,10 @@ def test_media_ports_beyond_the_nodeport_range_are_refused() -> None:
         ("worker.media.exposure", "hostPort"),
         ("worker.media.nodePortBase", 40000),
         ("telemetry.otlpEndpoint", "collector:4317"),
+        ("gateway.ice.stunUrls", ["stun.example.org"]),
+        ("gateway.allowedOrigins", ["exam.example.org"]),
+        ("gateway.trustedProxies", ["ingress"]),
+        ("gateway.limits.connections", 0),
         ("wrker", {}),
     ],
 )
@@ -96,8 +101,41 @@ def test_secret_reaches_the_gateway_as_a_file_only() -> None:
     assert environment(gateway())["GATEWAY_JWT_SECRET_FILE"] == "/run/secrets/invigil/jwt-secret"
     volume = next(v for v in pod(gateway())["volumes"] if v["name"] == "secret")
     assert volume["secret"]["secretName"] == "invigil-gateway"
+    assert environment(gateway())["GATEWAY_TURN_SECRET_FILE"] == "/run/secrets/invigil/turn-secret"
+    assert "GATEWAY_TURN_SECRET" not in environment(gateway())
     assert "GATEWAY_JWT_SECRET" not in environment(gateway())
     assert not [m for m in render_chart.manifests(NODE_PORT) if m["kind"] == "Secret"]
+
+
+def test_issuers_keys_stand_in_for_the_secret_and_resume_tokens_have_their_own() -> None:
+    given = environment(gateway(JWKS))
+    assert "GATEWAY_JWT_SECRET_FILE" not in given
+    assert given["GATEWAY_RESUME_SECRET_FILE"] == "/run/secrets/invigil/resume-secret"
+    volume = next(v for v in pod(gateway(JWKS))["volumes"] if v["name"] == "secret")
+    assert [item["key"] for item in volume["secret"]["items"]] == ["resume-secret"]
+    with pytest.raises(helm_python.HelmError, match="no token would ever be good"):
+        render_chart.render(with_value(JWKS, "gateway.auth.jwksUrl", ""))
+    with pytest.raises(helm_python.HelmError, match="literal=resume-secret"):
+        render_chart.render(with_value(JWKS, "gateway.existingSecret", ""))
+
+
+@pytest.mark.parametrize("values", [NODE_PORT, JWKS, HOST_NETWORK], ids=["node", "jwks", "host"])
+def test_gateway_starts_with_what_the_chart_gives(
+    values: Values, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 32)
+    for name, value in environment(gateway(values)).items():
+        monkeypatch.setenv(name, str(secret) if name.endswith("_FILE") else str(value))
+    settings = GatewaySettings()
+
+    assert settings.allowed_origins == tuple(values["gateway"].get("allowedOrigins", ()))
+    assert settings.turn_urls == tuple(values["gateway"].get("ice", {}).get("turnUrls", ()))
+    assert settings.jwks_url == values["gateway"].get("auth", {}).get("jwksUrl")
+    # The chart's limits are the gateway's own.
+    for name in GatewaySettings.model_fields:
+        if name.endswith(("_address", "_per_s", "_burst", "_connections", "_message_bytes")):
+            assert getattr(settings, name) == GatewaySettings.model_fields[name].default
 
 
 def test_gateway_knows_every_worker_by_its_own_name() -> None:

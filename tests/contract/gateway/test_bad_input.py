@@ -250,14 +250,6 @@ async def test_gateway_without_a_worker_says_when_to_try_again() -> None:
         assert refused.payload["details"] == {"reason": "NO_WORKER", "retryAfterMs": 1000}
 
 
-async def test_audience_is_refused_rather_than_ignored(gateway: RunningGateway) -> None:
-    async with joined(gateway, "proctor", "Pat") as pat:
-        await pat.ask("transport:create", {"direction": "send"})
-        refused = await pat.request("produce", {"kind": "audio", "audience": ["p-1"]})
-
-        assert refused.payload["details"]["reason"] == "NOT_BUILT"
-
-
 async def _bare_socket(
     gateway: RunningGateway,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

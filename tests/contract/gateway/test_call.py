@@ -16,7 +16,9 @@ async def test_join_gives_the_room_as_the_protocol_says(gateway: RunningGateway)
         await proctor.authenticate(mint("proctor", "pat"), ROOM)
         state = await proctor.join(ROOM, "Pat")
 
-        assert set(state) == {"epoch", "seq", "peerId", "participants", "roomConfig", "own"}
+        assert set(state) == {
+            *("epoch", "seq", "peerId", "participants", "roomConfig", "own", "resumeToken")
+        }
         assert state["peerId"] == proctor.peer_id
         assert state["participants"] == [
             {

@@ -20,7 +20,7 @@ async def test_client_is_told_to_come_back(worker: RunningWorker) -> None:
             await gateway.app.stop()
             closing = (await ada.event("session:closing")).payload
 
-            assert closing == {"reason": "GATEWAY_RESTARTING", "action": "rejoin", "afterMs": 0}
+            assert closing == {"reason": "GATEWAY_RESTARTING", "action": "resume", "afterMs": 0}
             assert await ada.close_code() == 1012
 
 

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from services.common.log import configure_logging
-from tests.support.client import connected
+from tests.support.client import connected, resumed
 from tests.support.frame import frame
 from tests.support.gateway import RunningGateway, joined
 
@@ -79,3 +79,26 @@ async def test_messages_in_and_out_are_logged_with_their_correlation_id(
         assert secret not in text
     ping = next(line for line in logged if line.get("type") == "ping")
     assert ping["level"] == "debug"
+
+
+async def test_resumed_session_is_logged_under_its_own_names_and_without_its_tokens(
+    lines: io.StringIO, gateway: RunningGateway
+) -> None:
+    async with joined(gateway, "candidate", "Ada") as ada:
+        await ada.cut()
+        async with resumed(gateway.url, ada) as back:
+            await back.ask("transport:create", {"direction": "send"}, correlationId="after")
+
+    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    (was_resumed,) = [line for line in logged if line["event"] == "gateway.session.resumed"]
+    after = [line for line in logged if line.get("correlation_id") == "after"]
+    ended = [line for line in logged if line["event"] == "gateway.connection.closed"]
+    assert after
+    for line in (was_resumed, *after, *ended):
+        # The lines of calls to the worker name the request alone.
+        assert line.get("session_id", was_resumed["session_id"]) == was_resumed["session_id"]
+        assert line.get("peer_id", ada.peer_id) == ada.peer_id
+    assert any("peer_id" in line for line in after)
+    for token in (ada.resume_token, back.resume_token):
+        assert token.startswith("r1.")
+    assert "r1." not in lines.getvalue()

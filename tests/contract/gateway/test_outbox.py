@@ -41,9 +41,8 @@ async def stuck(limits: OutboxLimits) -> AsyncIterator[Stuck]:
     async def accept(socket: ServerConnection) -> None:
         outbox = Outbox(socket, limits)
         made.set_result(outbox)
-        writer = asyncio.create_task(outbox.run())
         await socket.wait_closed()
-        writer.cancel()
+        outbox.end()
 
     async with serve(accept, "127.0.0.1", 0, compression=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
@@ -57,9 +56,6 @@ async def stuck(limits: OutboxLimits) -> AsyncIterator[Stuck]:
             client.transport.pause_reading()
             outbox = await made
             outbox.put(PLUG)
-            # The writer takes it in its next step, and then waits for the client.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
             yield Stuck(outbox, client)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client, RefusedError, connected, joined
+from tests.support.client import Client, RefusedError, connected, joined, resumed
 from tests.support.gateway import ROOM, RunningGateway, RunningWorker, mint
 from tests.support.sdp import answer_to, vector
 
@@ -95,6 +95,70 @@ async def test_consumers_come_by_an_offer_of_the_server(gateway: RunningGateway)
         }
         again = await refused(eve, "sdp:answer", {"offerId": offer_id, "sdp": sdp})
         assert (again["code"], again["details"]["reason"]) == ("TRANSPORT_ERROR", "STALE_OFFER")
+
+
+async def test_client_that_was_cut_off_gets_the_offer_again_that_it_has_not_answered(
+    gateway: RunningGateway, worker: RunningWorker
+) -> None:
+    async with enter(gateway, "candidate", "ada") as ada, enter(gateway, "proctor", "eve") as eve:
+        answer = await ada.ask("sdp:offer", {"sdp": vector("aiortc_plain")})
+        producer_ids = [published["producerId"] for published in answer["producers"]]
+        created = await eve.ask("consume", {"producerId": producer_ids[0]})
+        unanswered = await eve.event("sdp:offer")
+        await eve.cut()
+
+        async with resumed(gateway.url, eve) as back:
+            again = await back.event("sdp:offer")
+            assert again.payload == unanswered.payload
+            reply = {
+                "offerId": again.payload["offerId"],
+                "sdp": answer_to(again.payload["sdp"]),
+            }
+            await back.ask("sdp:answer", reply)
+            assert worker.media.commands[-1] == ("resume_consumer", created["consumerId"])
+            # The connection goes on: what is consumed next is offered on it.
+            await back.ask("consume", {"producerId": producer_ids[1]})
+            transport_id = again.payload["transportId"]
+            await back.event("sdp:offer", offerId=f"{transport_id}.o2", transportId=transport_id)
+
+
+async def test_client_that_was_cut_off_is_not_asked_again_what_it_has_answered(
+    gateway: RunningGateway,
+) -> None:
+    async with enter(gateway, "candidate", "ada") as ada, enter(gateway, "proctor", "eve") as eve:
+        answer = await ada.ask("sdp:offer", {"sdp": vector("aiortc_plain")})
+        await eve.ask("consume", {"producerId": answer["producers"][0]["producerId"]})
+        offer = (await eve.event("sdp:offer")).payload
+        await eve.ask("sdp:answer", {"offerId": offer["offerId"], "sdp": answer_to(offer["sdp"])})
+        await eve.cut()
+
+        async with resumed(gateway.url, eve) as back:
+            # The offer would have come before this reply.
+            await back.ask("consumer:pause", {"consumerId": f"{eve.peer_id}.c1"})
+            assert [event.type for event in back.events if event.type == "sdp:offer"] == []
+
+
+async def test_page_that_is_loaded_anew_closes_what_it_had_and_begins_again(
+    gateway: RunningGateway, worker: RunningWorker
+) -> None:
+    async with enter(gateway, "candidate", "ada") as ada, enter(gateway, "proctor", "eve") as eve:
+        answer = await ada.ask("sdp:offer", {"sdp": vector("aiortc_plain")})
+        producer_id = answer["producers"][0]["producerId"]
+        await eve.ask("consume", {"producerId": producer_id})
+        old = (await eve.event("sdp:offer")).payload["transportId"]
+        await eve.cut()
+
+        async with connected(gateway.url) as fresh:
+            fresh._numbers = eve._numbers
+            await fresh.ask("auth:request", {"resumeToken": eve.resume_token})
+            state = await fresh.event("room:state")
+            assert state.payload["own"]["transports"] == [{"transportId": old, "direction": "recv"}]
+            await fresh.ask("transport:close", {"transportId": old})
+            await fresh.ask("consume", {"producerId": producer_id})
+            offer = (await fresh.event("sdp:offer", transportId=f"{eve.peer_id}.t2")).payload
+            sdp = answer_to(offer["sdp"])
+            await fresh.ask("sdp:answer", {"offerId": offer["offerId"], "sdp": sdp})
+            assert old not in worker.media.transports
 
 
 @pytest.mark.parametrize("candidate", [CANDIDATE, f"a={CANDIDATE}", ""])

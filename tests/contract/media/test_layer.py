@@ -61,7 +61,8 @@ async def test_move_to_a_layer_that_sends_no_key_frame_leaves_the_viewer_where_i
     consumer_id = stage.consume(viewer, stage.produce(publisher, SIMULCAST_CAMERA), SEEING)
     camera = Simulcast(publisher.client)
     async with camera.running():
-        await sees(viewer.client, 0)
+        # Until no key frame is so young that the viewer could begin with it.
+        await keeps_seeing(viewer.client, 0)
         camera.answers = False
         stage.plane.set_consumer_layer(consumer_id, 1)
         await eventually(lambda: 1 in camera.requests, what="a request for the layer")
@@ -82,7 +83,8 @@ async def test_viewer_that_leaves_while_a_move_is_pending_costs_nobody_anything(
     camera = Simulcast(publisher.client)
     async with camera.running():
         await sees(viewer.client, 0)
-        await sees(other.client, 0)
+        # Until no key frame is so young that they could begin with it.
+        await keeps_seeing(other.client, 0)
         camera.answers = False
         for consumer_id in (leaving, staying):
             stage.plane.set_consumer_layer(consumer_id, 1)

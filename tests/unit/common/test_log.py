@@ -1,8 +1,10 @@
 """Log lines are JSON objects with what was bound."""
 
+import asyncio
 import io
 import json
 import logging
+from collections.abc import AsyncGenerator
 
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -54,3 +56,22 @@ def test_exception_is_part_of_its_line() -> None:
         get_logger("rpc").exception("rpc.failed")
     (line,) = lines_of(stream)
     assert "RuntimeError: broken" in str(line["exception"])
+
+
+async def test_fields_of_a_stream_that_nobody_finished_harm_no_other_context() -> None:
+    async def stream() -> AsyncGenerator[int, None]:
+        with bound(correlation_id="c1"):
+            yield 1
+
+    abandoned = stream()
+
+    async def begin() -> int:
+        return await anext(abandoned)
+
+    assert await asyncio.create_task(begin()) == 1
+
+    # As the event loop ends what was collected: in a task of its own.
+    async def end() -> None:
+        await abandoned.aclose()
+
+    await asyncio.create_task(end())

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from services.common.errors import Code, Refusal
-from services.gateway.core.admission import Claims, Role, admit
+from services.gateway.core.admission import Admission, Claims, Role, admit, renew
 from services.gateway.core.message.connection import AuthPayload
 
 
@@ -86,6 +86,10 @@ def test_room_must_be_named() -> None:
         {"publish": 1},
         {"maxParticipants": 0},
         {"visibility": "all"},
+        {"moderate": "yes"},
+        {"exp": -1},
+        {"exp": "soon"},
+        {"exp": float("inf")},
     ],
 )
 def test_claim_of_a_wrong_shape_makes_the_token_invalid(wrong: dict[str, Any]) -> None:
@@ -97,7 +101,14 @@ def test_claim_of_a_wrong_shape_makes_the_token_invalid(wrong: dict[str, Any]) -
 
 def test_grants_come_from_the_token() -> None:
     admission = admit(
-        claims(create=True, publish=False, subscribe=False, visibility="open", maxParticipants=9),
+        claims(
+            create=True,
+            publish=False,
+            subscribe=False,
+            visibility="open",
+            maxParticipants=9,
+            waitingRoom=True,
+        ),
         asked(),
     )
 
@@ -105,3 +116,63 @@ def test_grants_come_from_the_token() -> None:
     assert not admission.may_publish
     assert not admission.may_subscribe
     assert (admission.visibility, admission.max_participants) == ("open", 9)
+    assert admission.waiting_room
+
+
+@pytest.mark.parametrize(
+    ("role", "asked_role", "claim", "may"),
+    [
+        ("proctor", None, None, True),
+        ("proctor", None, False, False),
+        ("proctor", "observer", None, False),
+        ("candidate", None, None, False),
+        ("observer", None, None, False),
+        ("observer", None, True, True),
+    ],
+)
+def test_proctors_moderate_unless_the_token_says_otherwise(
+    role: str, asked_role: str | None, claim: bool | None, may: bool
+) -> None:
+    more = {} if claim is None else {"moderate": claim}
+
+    assert admit(claims(role=role, **more), asked(role=asked_role)).may_moderate is may
+
+
+def test_claims_say_when_the_token_expires() -> None:
+    assert claims(exp=1_765_843_200.25).expires_at_ms == 1_765_843_200_250
+
+
+def present(role: str = "candidate", asked_role: str | None = None) -> Admission:
+    return admit(claims(role=role), asked(role=asked_role))
+
+
+def test_fresh_token_may_change_what_is_granted() -> None:
+    renewed = renew(present(), claims(publish=False, room="*", create=True))
+
+    assert not renewed.may_publish
+    assert renewed.may_create
+    assert (renewed.user_id, renewed.room_id, renewed.role) == ("ada", "exam", Role.CANDIDATE)
+
+
+def test_proctor_who_came_as_observer_stays_one() -> None:
+    assert renew(present("proctor", "observer"), claims(role="proctor")).role is Role.OBSERVER
+
+
+@pytest.mark.parametrize(
+    ("admission", "fresh", "reason"),
+    [
+        (present(), {"sub": "eve"}, "WRONG_USER"),
+        (present(), {"room": "other"}, "WRONG_ROOM"),
+        (present(), {"role": "proctor"}, "ROLE_NOT_GRANTED"),
+        (present("proctor"), {"role": "candidate"}, "ROLE_NOT_GRANTED"),
+        (present("proctor"), {"role": "observer"}, "ROLE_NOT_GRANTED"),
+        (present("observer"), {"role": "candidate"}, "ROLE_NOT_GRANTED"),
+    ],
+)
+def test_fresh_token_changes_neither_user_nor_room_nor_role(
+    admission: Admission, fresh: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        renew(admission, claims(**fresh))
+
+    assert (caught.value.code, caught.value.reason) == (Code.FORBIDDEN, reason)

@@ -1,4 +1,4 @@
-from services.gateway.core.limit import TokenBucket
+from services.gateway.core.limit import TokenBucket, cost_of
 
 
 def test_burst_is_let_through_and_one_more_is_not() -> None:
@@ -41,3 +41,31 @@ def test_clock_that_stands_still_or_goes_back_gives_nothing() -> None:
     bucket.take(5.0)
 
     assert not bucket.take(4.0)
+
+
+def test_what_is_spent_without_asking_is_paid_back_by_waiting() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=20, now=0.0)
+    bucket.spend(25)
+    assert not bucket.take(0.4)
+    assert bucket.take(0.7)
+
+    bucket.spend(10_000)
+    # Never more than one burst in debt.
+    assert bucket.take(0.7 + 2.2)
+
+
+def test_large_message_counts_as_several() -> None:
+    assert [cost_of(characters) for characters in (0, 8191, 8192, 65536)] == [1, 1, 2, 9]
+    bucket = TokenBucket(rate_per_s=10, burst=20, now=0.0)
+    assert bucket.take(0.0, 9)
+    assert bucket.take(0.0, 9)
+    assert not bucket.take(0.0, 9)
+    assert bucket.refused == 9
+    assert bucket.retry_after_ms == 700
+    assert bucket.take(0.0, 2)
+
+
+def test_message_that_counts_as_more_than_a_burst_takes_the_whole_burst() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=5, now=0.0)
+    assert bucket.take(0.0, 9)
+    assert not bucket.take(0.0)

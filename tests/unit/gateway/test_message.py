@@ -24,6 +24,7 @@ from services.gateway.core.message.rtp import (
     RtpCodecParameters,
     RtpParameters,
 )
+from services.gateway.core.message.text import MessageReceived, MessageSend
 from services.gateway.core.message.transport import IceParameters
 from services.gateway.core.refusal import error_of
 from tests.support.frame import frame
@@ -159,20 +160,11 @@ def test_opaque_object_is_bounded_in_depth_and_size() -> None:
 @pytest.mark.parametrize(
     ("kind", "payload"),
     [
-        ("auth:refresh", {"token": "t"}),
-        ("room:lock", None),
-        ("room:unlock", None),
         ("transport:restart-ice", None),
         ("consumer:set-priority", {"consumerId": "c", "priority": 3}),
         ("data:produce", {"transportId": "t"}),
         ("data:consume", {}),
         ("data:close", {}),
-        ("message:send", {"body": "hello"}),
-        ("peer:update", {"handRaised": True}),
-        *[
-            (f"peer:{verb}", {"peerId": "p"})
-            for verb in ("admit", "reject", "kick", "mute", "unmute")
-        ],
         ("stats:get", {"consumerId": "c"}),
     ],
 )
@@ -350,3 +342,41 @@ def test_join_and_consume_take_capabilities() -> None:
     assert isinstance(joined, RoomJoin)
     assert isinstance(consumed, Consume)
     assert joined.payload.rtp_capabilities == consumed.payload.rtp_capabilities
+
+
+@pytest.mark.parametrize("depth", [1_000, 30_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_nesting_is_bounded_wherever_it_stands(depth: int, opening: str, closing: str) -> None:
+    nested = opening * depth + "1" + closing * depth
+    for text in (
+        nested,
+        f'{{"type": "ping", "timestamp": 1, "unknown": {nested}}}',
+        f'{{"type": "ping", "timestamp": 1, "payload": {{"a": {nested}}}}}',
+        f'{{"type": "message:send", "timestamp": 1, "payload": {{"body": {nested}}}}}',
+    ):
+        parsed = parse(text)
+        assert isinstance(parsed, Rejection)
+        assert parsed.refusal.reason == "NOT_JSON"
+
+
+@pytest.mark.parametrize("body", ["hi", 1.5, False, [], {"text": "hi", "none": None}])
+def test_body_of_a_message_is_any_json_value(body: Any) -> None:
+    assert isinstance(parse(frame("message:send", {"to": "p-1", "body": body})), MessageSend)
+
+
+@pytest.mark.parametrize("body", [None, "x" * 4095, [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]])
+def test_body_of_a_message_is_bounded_and_there(body: Any) -> None:
+    assert rejection(frame("message:send", {"body": body})).refusal.reason == "BAD_FIELD"
+
+
+def test_audience_that_is_given_has_somebody_in_it() -> None:
+    for audience in ([], ["p"] * 257, [""]):
+        rejection(frame("produce", {"kind": "audio", "audience": audience}))
+
+
+def test_body_of_a_message_is_passed_on_as_it_is() -> None:
+    message = MessageReceived(sender="p-1", body={"none": None, "list": [None]})
+
+    sent = json.loads(encode(Outbound(message), 1))["payload"]
+
+    assert sent == {"from": "p-1", "body": {"none": None, "list": [None]}}

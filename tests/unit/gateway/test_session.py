@@ -1,6 +1,7 @@
 import pytest
 
 from services.common.errors import Code, Refusal
+from services.gateway.core.close_code import CloseCode
 from services.gateway.core.effect import (
     Answer,
     Answered,
@@ -10,6 +11,7 @@ from services.gateway.core.effect import (
     TokenAccepted,
     VerifyToken,
 )
+from services.gateway.core.limit import TokenBucket
 from services.gateway.core.order import Position
 from services.gateway.core.session import Phase
 from tests.support.session import CLAIMS, EPOCH, JOIN, Stage, state
@@ -55,6 +57,7 @@ def test_good_token_is_answered_with_who_one_is() -> None:
         "peerId": "p-1",
         "role": "candidate",
         "resumed": False,
+        "resumeToken": None,
         "heartbeatIntervalMs": 30_000,
         "iceServers": [],
     }
@@ -92,15 +95,6 @@ def test_other_room_than_the_tokens_is_forbidden_and_then_4403() -> None:
     assert stage.error == ("FORBIDDEN", "WRONG_ROOM")
     assert stage.closed is not None
     assert stage.closed.code == 4403
-
-
-def test_resuming_is_not_built() -> None:
-    stage = Stage()
-
-    stage.receive("auth:request", {"resumeToken": "r", "epoch": "e", "lastSeq": 3})
-
-    assert stage.error == ("UNAVAILABLE", "NOT_BUILT")
-    assert stage.closed is None
 
 
 def test_repeated_auth_gets_the_same_answer_and_another_one_is_out_of_place() -> None:
@@ -192,3 +186,21 @@ def test_events_that_overtake_the_snapshot_come_after_it() -> None:
     stage.feed(Answered(join.ordinal, Answer(state(3), Position(EPOCH, 3))))
 
     assert stage.order == ["auth:response", "room:state", 4]
+
+
+def test_messages_of_an_address_are_limited_together() -> None:
+    shared = TokenBucket(rate_per_s=1.0, burst=3, now=0.0)
+    first, second = (Stage(address_messages=shared, flood_messages=2) for _ in range(2))
+    for stage in (first, second):
+        stage.receive("ping")
+    first.receive("ping")
+    assert first.error == ("UNAUTHORIZED", "NOT_AUTHENTICATED")
+
+    second.receive("ping")
+    assert second.error == ("RATE_LIMITED", "TOO_MANY_MESSAGES_OF_ADDRESS")
+    assert second.closed is None
+    second.receive("ping")
+    second.receive("ping")
+    assert second.closed is not None
+    assert second.closed.code is CloseCode.FLOODING
+    assert first.closed is None

@@ -99,15 +99,16 @@ def test_leave_that_fails_after_the_socket_closed_becomes_a_detach() -> None:
     assert stage.feed(Refused(leave.ordinal, refusal)) == [Detach()]
 
 
-def test_lost_worker_sends_the_client_to_rejoin_at_once() -> None:
+def test_lost_worker_sends_the_client_to_resume() -> None:
     stage = Stage().join()
 
-    stage.feed(WorkerLost())
+    stage.feed(WorkerLost(after_ms=40))
 
     assert stage.closing.model_dump() == {
         "reason": "WORKER_LOST",
-        "action": "rejoin",
-        "after_ms": 0,
+        "action": "resume",
+        "after_ms": 40,
+        "message": None,
     }
     assert stage.closed is not None
     assert stage.closed.code == 1012
@@ -119,10 +120,18 @@ def test_draining_gateway_says_when_to_come_back() -> None:
 
     stage.feed(Draining(700))
 
-    assert (stage.closing.action, stage.closing.after_ms) == ("rejoin", 700)
+    assert (stage.closing.action, stage.closing.after_ms) == ("resume", 700)
     assert stage.closed is not None
     assert stage.closed.code == 1012
     assert stage.feed(SocketClosed()) == [Detach()]
+
+
+def test_client_that_has_not_joined_has_nothing_to_resume_with() -> None:
+    stage = Stage().authenticate()
+
+    stage.feed(Draining(700))
+
+    assert (stage.closing.action, stage.closing.after_ms) == ("rejoin", 700)
 
 
 @pytest.mark.parametrize(

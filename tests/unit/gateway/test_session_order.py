@@ -71,7 +71,7 @@ def test_reply_that_waits_in_vain_ends_the_session_with_1012() -> None:
     stage.now = 3.0
     stage.feed(DeadlineReached())
 
-    assert (stage.closing.reason, stage.closing.action) == ("EVENTS_LOST", "rejoin")
+    assert (stage.closing.reason, stage.closing.action) == ("EVENTS_LOST", "resume")
     assert stage.closed is not None
     assert stage.closed.code == 1012
 
@@ -195,6 +195,6 @@ def test_unknown_types_and_wrong_payloads_never_close() -> None:
 def test_request_that_is_not_built_is_unavailable() -> None:
     stage = Stage().join()
 
-    assert stage.receive("room:lock") == []
+    assert stage.receive("transport:restart-ice") == []
 
     assert stage.error == ("UNAVAILABLE", "NOT_BUILT")

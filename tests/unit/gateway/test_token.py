@@ -19,9 +19,9 @@ def sign(secret: str = SECRET, algorithm: str = "HS256", **changed: Any) -> str:
     return jwt.encode(kept, secret, algorithm=algorithm)
 
 
-def reason(token: str) -> str:
+async def reason(token: str) -> str:
     with pytest.raises(Refusal) as caught:
-        TokenVerifier(SECRET).verify(token)
+        await TokenVerifier(SECRET).verify(token)
     assert caught.value.code is Code.UNAUTHORIZED
     return caught.value.reason
 
@@ -30,38 +30,43 @@ def part(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-def test_good_token_gives_its_claims() -> None:
-    assert TokenVerifier(SECRET).verify(sign()).sub == "ada"
+async def test_good_token_gives_its_claims() -> None:
+    assert (await TokenVerifier(SECRET).verify(sign())).sub == "ada"
 
 
-def test_token_expires_ten_seconds_after_its_time() -> None:
-    TokenVerifier(SECRET).verify(sign(exp=int(time.time()) - 5))
-    assert reason(sign(exp=int(time.time()) - 60)) == "TOKEN_EXPIRED"
+async def test_token_expires_ten_seconds_after_its_time() -> None:
+    await TokenVerifier(SECRET).verify(sign(exp=int(time.time()) - 5))
+    assert await reason(sign(exp=int(time.time()) - 60)) == "TOKEN_EXPIRED"
 
 
 @pytest.mark.parametrize("missing", ["exp", "sub", "room", "role"])
-def test_token_without_a_claim_is_invalid(missing: str) -> None:
+async def test_token_without_a_claim_is_invalid(missing: str) -> None:
     claims: dict[str, Any] = {missing: None}
-    assert reason(sign(**claims)) == "TOKEN_INVALID"
+    assert await reason(sign(**claims)) == "TOKEN_INVALID"
 
 
-def test_forged_token_is_invalid() -> None:
-    assert reason(sign(secret="t" * 32)) == "TOKEN_INVALID"
+async def test_forged_token_is_invalid() -> None:
+    assert await reason(sign(secret="t" * 32)) == "TOKEN_INVALID"
 
 
-def test_token_that_names_no_algorithm_or_another_one_is_invalid() -> None:
+async def test_token_that_names_no_algorithm_or_another_one_is_invalid() -> None:
     claims = part({**CLAIMS, "exp": 4102444800})
-    assert reason(f"{part({'alg': 'none', 'typ': 'JWT'})}.{claims}.") == "TOKEN_INVALID"
-    assert reason(sign(secret="s" * 64, algorithm="HS512")) == "TOKEN_INVALID"
+    assert await reason(f"{part({'alg': 'none', 'typ': 'JWT'})}.{claims}.") == "TOKEN_INVALID"
+    assert await reason(sign(secret="s" * 64, algorithm="HS512")) == "TOKEN_INVALID"
 
 
 @pytest.mark.parametrize(
     "token", ["x", "a.b.c", "ä.ö.ü", "...", "\x00", part([[]]) + ".a.b", "[" * 8000]
 )
-def test_garbage_is_invalid(token: str) -> None:
-    assert reason(token) == "TOKEN_INVALID"
+async def test_garbage_is_invalid(token: str) -> None:
+    assert await reason(token) == "TOKEN_INVALID"
 
 
-def test_deeply_nested_header_is_invalid() -> None:
+async def test_deeply_nested_header_is_invalid() -> None:
     header = base64.urlsafe_b64encode(b"[" * 5000).decode().rstrip("=")
-    assert reason(f"{header}.e30.AA") == "TOKEN_INVALID"
+    assert await reason(f"{header}.e30.AA") == "TOKEN_INVALID"
+
+
+@pytest.mark.parametrize("exp", [float("inf"), float("nan"), [1], {}, "soon", True])
+async def test_expiry_that_is_no_time_is_invalid(exp: Any) -> None:
+    assert await reason(sign(exp=exp)) in ("TOKEN_INVALID", "TOKEN_EXPIRED")

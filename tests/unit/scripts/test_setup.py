@@ -139,10 +139,33 @@ def test_other_clients_of_the_tests_come_from_debian_or_not_at_all(
 def test_running_needs_neither_linters_nor_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "has_rust_linters", lambda: False)
     monkeypatch.setattr(toolchain, "chromium", lambda: None)
-    missing = toolchain.missing_tools(linters=False, browser=False)
-    assert toolchain.RUST_LINTERS not in missing
-    assert toolchain.CHROMIUM not in missing
-    assert toolchain.CHROMIUM in toolchain.missing_tools(linters=False, browser=True)
+    monkeypatch.setattr(toolchain, "firefox", lambda: None)
+    only_tested = {toolchain.RUST_LINTERS, toolchain.CHROMIUM, toolchain.FIREFOX}
+    assert not only_tested & set(toolchain.missing_tools(linters=False, browser=False))
+    assert only_tested <= set(
+        toolchain.missing_tools(linters=True, browser=True, both_browsers=True)
+    )
+
+
+def test_both_browsers_of_the_tests_come_from_debian(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = [toolchain.CHROMIUM, toolchain.FIREFOX]
+    assert toolchain.install_command(missing)[-2:] == ["chromium", "firefox-esr"]
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert "    install Firefox ESR" in toolchain.explain(missing).splitlines()
+
+
+@pytest.mark.parametrize("name", ["CHROMIUM", "FIREFOX"])
+def test_browser_that_is_named_is_taken_before_one_on_the_path(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = {"CHROMIUM": toolchain.chromium, "FIREFOX": toolchain.firefox}[name]
+    for executable in ("chromium", "firefox"):
+        program(tmp_path / "bin", executable, executable)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv(name, raising=False)
+    assert find() == str(tmp_path / "bin" / name.lower())
+    monkeypatch.setenv(name, "/opt/browser")
+    assert find() == "/opt/browser"
 
 
 def test_only_measuring_needs_a_network_that_loses_packets(

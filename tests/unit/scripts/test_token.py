@@ -45,6 +45,11 @@ def test_token_may_create_the_room_only_when_asked_to() -> None:
     assert claims(text)["create"] is True
 
 
+def test_token_may_open_a_room_with_a_waiting_room() -> None:
+    text = token.mint(secret=SECRET, room="demo", user="u1", role="proctor", waiting_room=True)
+    assert claims(text)["waitingRoom"] is True
+
+
 def test_secret_too_short_for_hs256_is_refused() -> None:
     with pytest.raises(token.SecretError, match="32 bytes"):
         token.mint(secret="short", room="demo", user="u1", role="candidate")

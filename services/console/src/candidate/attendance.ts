@@ -133,7 +133,7 @@ export class Attendance {
   /** Muted, the microphone is still measured here. */
   setMuted(muted: boolean): void {
     this.#muted = muted;
-    this.#sync();
+    void this.#sync();
   }
 
   async shareScreen(): Promise<void> {
@@ -150,7 +150,7 @@ export class Attendance {
       track.addEventListener("ended", () => {
         if (this.#screen === track) this.stopScreen();
       });
-      this.screenFeed.send(track);
+      void this.screenFeed.send(track);
     } catch (error) {
       this.#screenWords = screenProblem(nameOf(error));
     }
@@ -160,7 +160,7 @@ export class Attendance {
   stopScreen(): void {
     const track = this.#screen;
     this.#screen = undefined;
-    this.screenFeed.send(undefined);
+    void this.screenFeed.send(undefined);
     track?.stop();
     this.#events.onChange();
   }
@@ -198,13 +198,15 @@ export class Attendance {
   }
 
   /** Brings what is published to what is captured. */
-  #sync(): void {
-    if (this.#cameraOff) {
-      this.#blank ??= blankTrack();
-      this.cameraFeed.send(this.#blank, true);
-    } else this.cameraFeed.send(this.camera.track);
-    this.microphoneFeed.send(this.microphone.track, this.#muted);
+  async #sync(): Promise<void> {
+    if (this.#cameraOff) this.#blank ??= blankTrack();
+    const camera = this.#cameraOff ? this.#blank : this.camera.track;
+    const sending = [
+      this.cameraFeed.send(camera, this.#cameraOff),
+      this.microphoneFeed.send(this.microphone.track, this.#muted),
+    ];
     this.#events.onChange();
+    await Promise.all(sending);
   }
 
   #release(): void {

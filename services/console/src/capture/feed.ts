@@ -17,13 +17,16 @@ export class Feed {
     return this.#publication?.state === "ended" ? undefined : this.#publication;
   }
 
-  /** Sends this track from here on, or holds it back while `paused`; undefined: publishes nothing. */
-  send(track: MediaStreamTrack | undefined, paused = false): void {
+  /**
+   * Sends this track from here on, or holds it back while `paused`; undefined: publishes nothing.
+   * Resolves when the track before is no longer in use. Never rejects.
+   */
+  async send(track: MediaStreamTrack | undefined, paused = false): Promise<void> {
     this.#track = track;
     this.#paused = paused;
     const publication = this.publication;
     if (!track) publication?.close();
-    else if (publication) this.#change(publication, track);
+    else if (publication) await this.#change(publication, track);
     else this.#publish(track);
   }
 
@@ -33,18 +36,16 @@ export class Feed {
     if (this.#paused) this.#publication.pause();
   }
 
-  #change(publication: Publication, track: MediaStreamTrack): void {
+  async #change(publication: Publication, track: MediaStreamTrack): Promise<void> {
     if (this.#paused) publication.pause();
-    publication.replaceTrack(track).then(
-      () => {
-        if (this.#track === track && !this.#paused) publication.resume();
-      },
-      () => {
-        // The browser cannot change over: the old publication ends and a new one begins.
-        if (this.#track !== track) return;
-        publication.close();
-        this.#publish(track);
-      },
-    );
+    try {
+      await publication.replaceTrack(track);
+      if (this.#track === track && !this.#paused) publication.resume();
+    } catch {
+      // The browser cannot change over: the old publication ends and a new one begins.
+      if (this.#track !== track) return;
+      publication.close();
+      this.#publish(track);
+    }
   }
 }

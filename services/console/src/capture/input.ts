@@ -30,15 +30,18 @@ export const nameOf = (error: unknown): string => (error instanceof Error ? erro
 /** One camera or one microphone: chosen, started, stopped, and replaced when it is unplugged. */
 export class Input {
   readonly device: Device;
-  readonly #onChange: () => void;
+  readonly #onChange: () => Promise<void>;
   #track: MediaStreamTrack | undefined;
   #deviceId: string | undefined;
   #problem: Problem | undefined;
   // The latest wish; what an earlier one brings is dropped.
   #wish = 0;
 
-  /** `onChange`: another track, none, or another problem. */
-  constructor(device: Device, onChange: () => void) {
+  /**
+   * `onChange`: another track, none, or another problem. A track that is replaced runs until what it
+   * returns is settled, so that others see no gap.
+   */
+  constructor(device: Device, onChange: () => Promise<void>) {
     this.device = device;
     this.#onChange = onChange;
   }
@@ -97,21 +100,19 @@ export class Input {
     track?.addEventListener("ended", () => {
       if (this.#track === track) void this.#replace();
     });
-    // The others get the new one before the old one stops.
-    this.#onChange();
-    before?.stop();
+    void this.#onChange().finally(() => before?.stop());
   }
 
   fail(name: string): void {
     this.#drop();
     this.#problem = captureProblem(this.device, name);
-    this.#onChange();
+    void this.#onChange();
   }
 
   stop(): void {
     this.#drop();
     this.#problem = undefined;
-    this.#onChange();
+    void this.#onChange();
   }
 
   #drop(): void {

@@ -37,7 +37,7 @@ export class Talk {
     setInterval(() => {
       fill.style.setProperty("--level", meterOf(this.#level.read()).toFixed(2));
     }, METER_MS);
-    this.#changed();
+    void this.#changed();
   }
 
   /** Whether it may be done at all. */
@@ -72,11 +72,11 @@ export class Talk {
     return problem ? `${problem.title}. ${problem.words}` : "";
   }
 
-  #changed(): void {
-    // The first change comes while this is being made.
-    if (!this.#microphoneFeed || !this.#cameraFeed) return;
-    this.#microphoneFeed.send(this.#microphone.track);
-    this.#cameraFeed.send(this.#camera.track);
+  async #changed(): Promise<void> {
+    const sending = [
+      this.#microphoneFeed.send(this.#microphone.track),
+      this.#cameraFeed.send(this.#camera.track),
+    ];
     this.#level.listen(this.#microphone.track);
     const picture = this.#camera.track;
     this.#preview.hidden = picture === undefined;
@@ -85,5 +85,6 @@ export class Talk {
       setSwitch(button, input.track !== undefined, input.track ? on : off);
     }
     this.render();
+    await Promise.all(sending);
   }
 }

@@ -55,7 +55,8 @@ export class Tile {
   #sound = false;
   #level = 0;
   #picture: Picture = "none";
-  #frames = 0;
+  #isAwaitingFrame = false;
+  #hasNewFrame = false;
   #frameAtMs = 0;
   #inView = true;
 
@@ -107,7 +108,7 @@ export class Tile {
     }
     stream.addTrack(track);
     if (source === "microphone") this.#receiver = receiver;
-    if (kind === "video" && stream === this.stream) this.#frames = -1;
+    if (kind === "video" && stream === this.stream) this.#hasNewFrame = false;
     this.#play(stream === this.stream ? this.#video : this.#screen);
   }
 
@@ -198,15 +199,25 @@ export class Tile {
   }
 
   #watch(nowMs: number): Picture {
-    const frames = this.#video.getVideoPlaybackQuality().totalVideoFrames;
-    const advanced = frames !== this.#frames && frames > 0 && this.#hasPicture();
-    this.#frames = frames;
+    const advanced = this.#hasNewFrame && this.#hasPicture();
+    this.#hasNewFrame = false;
+    this.#awaitFrame();
     // Hidden pages present no frames, which says nothing about the sender.
     const unknown = document.hidden || !this.#inView;
     if (advanced || unknown) this.#frameAtMs = nowMs;
     if (advanced) return "playing";
     const stalled = this.#picture === "playing" && nowMs - this.#frameAtMs > STALLED_AFTER_MS;
     return stalled ? "stalled" : this.#picture;
+  }
+
+  // Not by getVideoPlaybackQuality: for a MediaStream Firefox says 0 frames there for ever.
+  #awaitFrame(): void {
+    if (this.#isAwaitingFrame) return;
+    this.#isAwaitingFrame = true;
+    this.#video.requestVideoFrameCallback(() => {
+      this.#isAwaitingFrame = false;
+      this.#hasNewFrame = true;
+    });
   }
 
   #hasPicture(): boolean {

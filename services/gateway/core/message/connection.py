@@ -1,11 +1,12 @@
 """Messages about the connection itself: authentication, heartbeat, errors, its end."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_serializer
 
 from services.gateway.core.message.envelope import Payload, Request
 from services.gateway.core.message.field import (
+    MAX_SAFE_INTEGER,
     Identifier,
     Opaque,
     RoleName,
@@ -20,8 +21,9 @@ class AuthPayload(WireModel):
     room_id: Identifier | None = None
     role: RoleName | None = None
     resume_token: TokenText | None = None
+    # Where the client stands in its log; a client that does not say gets a snapshot.
     epoch: Identifier | None = None
-    last_seq: int | None = None
+    last_seq: Annotated[int | None, Field(ge=0, le=MAX_SAFE_INTEGER)] = None
 
 
 class AuthRequest(Request):
@@ -29,9 +31,26 @@ class AuthRequest(Request):
     payload: AuthPayload
 
 
+class AuthRefreshPayload(WireModel):
+    token: TokenText
+
+
+class AuthRefresh(Request):
+    type: Literal["auth:refresh"]
+    payload: AuthRefreshPayload
+
+
 class Ping(Request):
     type: Literal["ping"]
     payload: Opaque = Field(default_factory=dict)
+
+
+class IceServer(WireModel):
+    """As RTCIceServer; `username` and `credential` go with TURN only."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
 
 
 class AuthResponse(Payload):
@@ -41,8 +60,17 @@ class AuthResponse(Payload):
     peer_id: str
     role: RoleName
     resumed: bool = False
+    # Absent before the room is joined.
+    resume_token: str | None = None
     heartbeat_interval_ms: int
-    ice_servers: list[dict[str, JsonValue]] = Field(default_factory=list)
+    ice_servers: list[IceServer] = Field(default_factory=list)
+
+
+class AuthRefreshed(Payload):
+    type: ClassVar[str] = "auth:refreshed"
+    # Of the token, Unix milliseconds: the session outlives it, a new join does not.
+    expires_at: int
+    ice_servers: list[IceServer] = Field(default_factory=list)
 
 
 class Pong(Payload):
@@ -74,3 +102,5 @@ class SessionClosing(Payload):
     reason: str
     action: Literal["resume", "rejoin", "stop"]
     after_ms: int
+    # A moderator's words.
+    message: str | None = None

@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -12,6 +12,8 @@ MAX_OPAQUE_BYTES = 4096
 MAX_OPAQUE_DEPTH = 16
 # A double holds every integer up to here exactly; beyond, clients would read another number.
 MAX_SAFE_INTEGER = 2**53
+
+Bounded = TypeVar("Bounded", bound=JsonValue)
 
 MAX_CORRELATION_ID = 64
 MAX_PRODUCERS_AT_ONCE = 64
@@ -37,10 +39,16 @@ class WireModel(BaseModel):
     )
 
 
-def _bounded(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _bounded(value: Bounded) -> Bounded:
     _check(value, MAX_OPAQUE_DEPTH)
-    if len(to_opaque_json(value).encode()) > MAX_OPAQUE_BYTES:
+    if len(to_json(value).encode()) > MAX_OPAQUE_BYTES:
         raise ValueError(f"is larger than {MAX_OPAQUE_BYTES} bytes")
+    return value
+
+
+def _present(value: JsonValue) -> JsonValue:
+    if value is None:
+        raise ValueError("is null")
     return value
 
 
@@ -64,6 +72,8 @@ def _check(value: JsonValue, depth: int) -> None:
 
 # A client's own JSON object: opaque, bounded in size and depth.
 Opaque = Annotated[dict[str, JsonValue], AfterValidator(_bounded)]
+# Any JSON value but null, in the same bounds.
+OpaqueValue = Annotated[JsonValue, AfterValidator(_present), AfterValidator(_bounded)]
 
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 # Ids end up in logs and URLs, and in other peers' session descriptions.
@@ -83,4 +93,9 @@ TransportDirection = Literal["send", "recv"]
 
 def to_opaque_json(value: dict[str, JsonValue] | None) -> str:
     """The text of an opaque object between the services; absent is the empty object."""
-    return json.dumps(value or {}, ensure_ascii=False, separators=(",", ":"))
+    return to_json(value or {})
+
+
+def to_json(value: JsonValue) -> str:
+    """Compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

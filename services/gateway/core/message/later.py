@@ -2,34 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from services.gateway.core.message.envelope import Request
 from services.gateway.core.message.field import (
-    DisplayName,
     Identifier,
-    Opaque,
-    TokenText,
     WireModel,
 )
 from services.gateway.core.message.media import ConsumerName
-from services.gateway.core.message.room import NoPayload
-
-Reason = Annotated[str, StringConstraints(max_length=256)]
-
-
-class AuthRefreshPayload(WireModel):
-    token: TokenText
-
-
-class AuthRefresh(Request):
-    type: Literal["auth:refresh"]
-    payload: AuthRefreshPayload
-
-
-class RoomLock(Request):
-    type: Literal["room:lock", "room:unlock"]
-    payload: NoPayload = NoPayload()
 
 
 class RestartIcePayload(WireModel):
@@ -56,37 +36,6 @@ class Data(Request):
     payload: dict[str, JsonValue]
 
 
-class MessageSendPayload(WireModel):
-    to: Identifier | None = None
-    body: JsonValue
-
-
-class MessageSend(Request):
-    type: Literal["message:send"]
-    payload: MessageSendPayload
-
-
-class PeerUpdatePayload(WireModel):
-    app_data: Opaque | None = None
-    display_name: DisplayName | None = None
-    hand_raised: bool | None = None
-
-
-class PeerUpdate(Request):
-    type: Literal["peer:update"]
-    payload: PeerUpdatePayload = PeerUpdatePayload()
-
-
-class PeerModerationPayload(WireModel):
-    peer_id: Identifier
-    reason: Reason | None = None
-
-
-class PeerModeration(Request):
-    type: Literal["peer:admit", "peer:reject", "peer:kick", "peer:mute", "peer:unmute"]
-    payload: PeerModerationPayload
-
-
 class StatsGetPayload(WireModel):
     transport_id: Identifier | None = None
     producer_id: Identifier | None = None
@@ -104,14 +53,4 @@ class StatsGet(Request):
     payload: StatsGetPayload
 
 
-NotBuilt = (
-    AuthRefresh
-    | RoomLock
-    | TransportRestartIce
-    | ConsumerSetPriority
-    | Data
-    | MessageSend
-    | PeerUpdate
-    | PeerModeration
-    | StatsGet
-)
+NotBuilt = TransportRestartIce | ConsumerSetPriority | Data | StatsGet

@@ -27,6 +27,10 @@ class Layers(WireModel):
     temporal_layer: Layer | None = None
 
 
+# The peers for whom alone a producer is. Absent: all who may see the publisher.
+Audience = Annotated[list[Identifier], Field(min_length=1, max_length=256)]
+
+
 class ProducePayload(WireModel):
     kind: MediaKind
     rtp_parameters: RtpParameters | None = None
@@ -34,7 +38,7 @@ class ProducePayload(WireModel):
     app_data: Opaque | None = None
     paused: bool = False
     producer_id: Identifier | None = None
-    audience: Annotated[list[Identifier], Field(max_length=256)] | None = None
+    audience: Audience | None = None
 
 
 class Produce(Request):
@@ -124,6 +128,8 @@ class ConsumerRequestKeyFrame(Request):
 class Produced(Payload):
     type: ClassVar[str] = "produced"
     producer_id: str
+    # It is paused, because a moderator has muted the user.
+    muted: Literal[True] | None = None
 
 
 class Consumer(WireModel):
@@ -164,14 +170,16 @@ class ProducerNew(Payload):
     peer_id: str
     kind: MediaKind
     paused: bool
+    muted: Literal[True] | None = None
     app_data: dict[str, JsonValue]
 
 
 class ProducerPaused(Payload):
-    """Reply or event, as the classes below."""
+    """Reply or event, as the classes below. `muted`: a moderator did it, or holds it as well."""
 
     type: ClassVar[str] = "producer:paused"
     producer_id: str
+    muted: Literal[True] | None = None
 
 
 class ProducerResumed(Payload):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from services.common.errors import Code, Refusal
-from services.gateway.core.message.connection import AuthRequest, Ping
+from services.gateway.core.message.connection import AuthRefresh, AuthRequest, Ping
 from services.gateway.core.message.field import MAX_CORRELATION_ID
 from services.gateway.core.message.later import NotBuilt
 from services.gateway.core.message.media import (
@@ -22,8 +22,17 @@ from services.gateway.core.message.media import (
     ProducerPause,
     ProducerResume,
 )
-from services.gateway.core.message.room import RoomJoin, RoomLeave
+from services.gateway.core.message.peer import (
+    PeerAdmit,
+    PeerKick,
+    PeerMute,
+    PeerReject,
+    PeerUnmute,
+    PeerUpdate,
+)
+from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomLock, RoomUnlock
 from services.gateway.core.message.sdp import IceCandidateAdd, SdpAnswer, SdpOffer
+from services.gateway.core.message.text import MessageSend
 from services.gateway.core.message.transport import (
     TransportClose,
     TransportConnect,
@@ -48,9 +57,20 @@ WorkerRequest = (
     | ConsumerRequestKeyFrame
     | SdpOffer
     | SdpAnswer
+    | MessageSend
+    | PeerUpdate
+    | PeerAdmit
+    | PeerReject
+    | PeerKick
+    | PeerMute
+    | PeerUnmute
+    | RoomLock
+    | RoomUnlock
 )
 
-AnyRequest = AuthRequest | RoomJoin | Ping | IceCandidateAdd | WorkerRequest | NotBuilt
+AnyRequest = (
+    AuthRequest | AuthRefresh | RoomJoin | Ping | IceCandidateAdd | WorkerRequest | NotBuilt
+)
 
 _adapter: TypeAdapter[AnyRequest] = TypeAdapter(
     Annotated[AnyRequest, Field(discriminator="type")],

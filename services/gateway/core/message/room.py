@@ -38,10 +38,22 @@ class RoomLeave(Request):
     payload: NoPayload = NoPayload()
 
 
+class RoomLock(Request):
+    type: Literal["room:lock"]
+    payload: NoPayload = NoPayload()
+
+
+class RoomUnlock(Request):
+    type: Literal["room:unlock"]
+    payload: NoPayload = NoPayload()
+
+
 class ProducerInfo(WireModel):
     producer_id: str
     kind: MediaKind
     paused: bool
+    # True where a moderator paused it, else absent.
+    muted: Literal[True] | None = None
     app_data: dict[str, JsonValue]
 
 
@@ -51,8 +63,18 @@ class Participant(WireModel):
     display_name: str
     role: RoleName
     connection: Literal["ok", "lost"]
+    # True or absent, both; muted by a moderator.
+    hand_raised: Literal[True] | None = None
+    muted: Literal[True] | None = None
     app_data: dict[str, JsonValue]
     producers: list[ProducerInfo]
+
+
+class WaitingPeer(WireModel):
+    peer_id: str
+    user_id: str
+    display_name: str
+    app_data: dict[str, JsonValue]
 
 
 class RoomConfig(WireModel):
@@ -88,8 +110,29 @@ class RoomState(Payload):
     seq: int
     peer_id: str
     participants: list[Participant]
+    # Absent where nobody waits, or the reader is no moderator.
+    waiting: list[WaitingPeer] | None = None
     room_config: RoomConfig
+    # Filled in by whoever holds the key.
+    resume_token: str | None = None
     own: Own
+
+
+class RoomWaiting(Payload):
+    """Without a number: the peer waits for a moderator; the reply to its `room:join` comes then."""
+
+    type: ClassVar[str] = "room:waiting"
+    room_id: str
+
+
+class RoomLocked(Payload):
+    """Reply or state event, as the next one."""
+
+    type: ClassVar[str] = "room:locked"
+
+
+class RoomUnlocked(Payload):
+    type: ClassVar[str] = "room:unlocked"
 
 
 class RoomLeft(Payload):
@@ -105,6 +148,12 @@ class ParticipantJoined(Payload):
 class ParticipantUpdated(Payload):
     type: ClassVar[str] = "participant:updated"
     participant: Participant
+
+
+class ParticipantWaiting(WaitingPeer, Payload):
+    """For moderators. `participant:joined` or `participant:left` of the same peer ends it."""
+
+    type: ClassVar[str] = "participant:waiting"
 
 
 class ParticipantLeft(Payload):

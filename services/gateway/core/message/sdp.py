@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from services.gateway.core.message.connection import ErrorReply
 from services.gateway.core.message.envelope import Payload, Request
 from services.gateway.core.message.field import Identifier, Opaque, WireModel
+from services.gateway.core.message.media import Audience
 
 # One section of a description, and one track.
 MAX_TRACKS = 64
@@ -21,6 +22,7 @@ class SdpTrack(WireModel):
 
     mid: Mid
     app_data: Opaque | None = None
+    audience: Audience | None = None
 
 
 class SdpOfferPayload(WireModel):
@@ -67,6 +69,8 @@ class PublishedTrack(WireModel):
 
     mid: str | None
     producer_id: str
+    # A moderator holds it. Absent: no.
+    muted: bool | None = None
 
 
 class RejectedTrack(WireModel):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import Refusal
+from services.common.ids import ConnectionId
 from services.sfu.control.performance import command
 from services.sfu.control.sdp import apply_answer, apply_offer, receiving
 from services.sfu.control.seat import Seat
@@ -34,10 +35,7 @@ def perform(stage: Stage, media: RecordingMedia) -> SdpOffer | None:
         for asked in effects:
             if isinstance(asked, effect.OfferSdp):
                 offer = asked.offer
-            elif not isinstance(
-                asked,
-                effect.TellSession | effect.TellLatest | effect.TellOperator | effect.EndSession,
-            ):
+            elif not isinstance(asked, effect.Message):
                 command(media, asked)
     return offer
 
@@ -47,17 +45,17 @@ def perform(stage: Stage, media: RecordingMedia) -> SdpOffer | None:
 def test_any_offers_are_carried_out_or_refused(offers: list[str]) -> None:
     stage, media = Stage(), RecordingMedia()
     ada, eve = stage.join("ada"), stage.join("eve", Role.PROCTOR)
-    seat = Seat(stage.room, ada, None)
+    seat = Seat(stage.room, ada, None, ConnectionId("c"))
     for offer in (VECTORS[0], *offers, VECTORS[0]):
         with suppress(Refusal):
-            answer = apply_offer(seat, media, SDP, offer, {})
+            answer = apply_offer(seat, media, SDP, 0, offer, {})
             asked, said = SDP.read(offer), SDP.read(answer.sdp)
             assert [s.media for s in said.sections] == [s.media for s in asked.sections]
             assert [s.mid for s in said.sections] == [s.mid for s in asked.sections]
         perform(stage, media)
         assert set(media.producers) == set(ada.producers)
     for producer_id in tuple(ada.producers):
-        viewer = Seat(stage.room, eve, None)
+        viewer = Seat(stage.room, eve, None, ConnectionId("c"))
         with receiving(viewer, media, None):
             stage.room.router.consume(eve, (producer_id,), None, None, paused=False)
     made = perform(stage, media)
@@ -76,7 +74,7 @@ def test_any_offers_are_carried_out_or_refused(offers: list[str]) -> None:
 def test_any_answers_are_carried_out_or_refused(data: st.DataObject) -> None:
     stage, media = Stage(), RecordingMedia()
     ada, eve = stage.join("ada"), stage.join("eve", Role.PROCTOR)
-    seat = Seat(stage.room, eve, None)
+    seat = Seat(stage.room, eve, None, ConnectionId("c"))
     for number in range(3):
         _publish(stage, media, ada, number)
         with receiving(seat, media, None):
@@ -88,7 +86,7 @@ def test_any_answers_are_carried_out_or_refused(data: st.DataObject) -> None:
             break
         answer = data.draw(mutated((answer_to(SDP.write(offer.description)),)))
         with suppress(Refusal):
-            apply_answer(seat, media, SDP, offer.offer_id, answer)
+            apply_answer(seat, media, SDP, 0, offer.offer_id, answer)
         assert {spec.consumer_id for spec in media.consumers.values()} >= set(eve.consumers)
     stage.room.leave(ada)
     stage.room.leave(eve)

@@ -150,6 +150,22 @@ def test_closed_producer_leaves_no_deadline_behind() -> None:
     assert call.stage.room.deadline_ms() is None
 
 
+def test_session_that_is_evicted_leaves_no_deadline_behind() -> None:
+    call = Call(0, 1)
+    call.encoding(1, active=False)
+    call.encoding(1, now_ms=1_000)
+    call.stage.room.evict(call.candidate)
+    assert call.stage.room.deadline_ms() is None
+
+
+def test_layer_that_was_held_back_and_is_gone_again_leaves_no_deadline_behind() -> None:
+    call = Call(0, 1)
+    call.encoding(1, active=False)
+    call.encoding(1, now_ms=1_000)
+    call.encoding(1, active=False)
+    assert call.stage.room.deadline_ms() is None
+
+
 def test_every_consumer_follows_its_own_wish() -> None:
     call = Call(0, 1, 2)
     tile = call.stage.subscribe(call.proctor, call.producer, preferred=PreferredLayers(0))

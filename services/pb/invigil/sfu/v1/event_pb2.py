@@ -26,7 +26,7 @@ from services.pb.invigil.sfu.v1 import room_pb2 as invigil_dot_sfu_dot_v1_dot_ro
 from services.pb.invigil.sfu.v1 import rtp_pb2 as invigil_dot_sfu_dot_v1_dot_rtp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ainvigil/sfu/v1/event.proto\x12\x0einvigil.sfu.v1\x1a\x19invigil/sfu/v1/room.proto\x1a\x18invigil/sfu/v1/rtp.proto\"E\n\x11ParticipantJoined\x12\x30\n\x0bparticipant\x18\x01 \x01(\x0b\x32\x1b.invigil.sfu.v1.Participant\"F\n\x12ParticipantUpdated\x12\x30\n\x0bparticipant\x18\x01 \x01(\x0b\x32\x1b.invigil.sfu.v1.Participant\"2\n\x0fParticipantLeft\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x83\x01\n\x0bProducerNew\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x0f\n\x07peer_id\x18\x02 \x01(\t\x12\'\n\x04kind\x18\x03 \x01(\x0e\x32\x19.invigil.sfu.v1.MediaKind\x12\x0e\n\x06paused\x18\x04 \x01(\x08\x12\x15\n\rapp_data_json\x18\x05 \x01(\t\"%\n\x0eProducerPaused\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\"&\n\x0fProducerResumed\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\"%\n\x0eProducerClosed\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\"%\n\x0e\x43onsumerPaused\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\"&\n\x0f\x43onsumerResumed\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\"%\n\x0e\x43onsumerClosed\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\"7\n\x0fTransportClosed\x12\x14\n\x0ctransport_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"S\n\x0e\x43onsumerLayers\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\x12\x1a\n\rspatial_layer\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x10\n\x0e_spatial_layer\"?\n\x08SdpOffer\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x14\n\x0ctransport_id\x18\x02 \x01(\t\x12\x0b\n\x03sdp\x18\x03 \x01(\t\"\xdf\x06\n\x0cSessionEvent\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\x12?\n\x12participant_joined\x18\n \x01(\x0b\x32!.invigil.sfu.v1.ParticipantJoinedH\x00\x12\x41\n\x13participant_updated\x18\x0b \x01(\x0b\x32\".invigil.sfu.v1.ParticipantUpdatedH\x00\x12;\n\x10participant_left\x18\x0c \x01(\x0b\x32\x1f.invigil.sfu.v1.ParticipantLeftH\x00\x12\x33\n\x0cproducer_new\x18\r \x01(\x0b\x32\x1b.invigil.sfu.v1.ProducerNewH\x00\x12\x39\n\x0fproducer_paused\x18\x0e \x01(\x0b\x32\x1e.invigil.sfu.v1.ProducerPausedH\x00\x12;\n\x10producer_resumed\x18\x0f \x01(\x0b\x32\x1f.invigil.sfu.v1.ProducerResumedH\x00\x12\x39\n\x0fproducer_closed\x18\x10 \x01(\x0b\x32\x1e.invigil.sfu.v1.ProducerClosedH\x00\x12\x39\n\x0f\x63onsumer_paused\x18\x11 \x01(\x0b\x32\x1e.invigil.sfu.v1.ConsumerPausedH\x00\x12;\n\x10\x63onsumer_resumed\x18\x12 \x01(\x0b\x32\x1f.invigil.sfu.v1.ConsumerResumedH\x00\x12\x39\n\x0f\x63onsumer_closed\x18\x13 \x01(\x0b\x32\x1e.invigil.sfu.v1.ConsumerClosedH\x00\x12;\n\x10transport_closed\x18\x14 \x01(\x0b\x32\x1f.invigil.sfu.v1.TransportClosedH\x00\x12\x39\n\x0f\x63onsumer_layers\x18\x15 \x01(\x0b\x32\x1e.invigil.sfu.v1.ConsumerLayersH\x00\x12-\n\tsdp_offer\x18\x16 \x01(\x0b\x32\x18.invigil.sfu.v1.SdpOfferH\x00\x42\x07\n\x05\x65ventb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ainvigil/sfu/v1/event.proto\x12\x0einvigil.sfu.v1\x1a\x19invigil/sfu/v1/room.proto\x1a\x18invigil/sfu/v1/rtp.proto\"E\n\x11ParticipantJoined\x12\x30\n\x0bparticipant\x18\x01 \x01(\x0b\x32\x1b.invigil.sfu.v1.Participant\"F\n\x12ParticipantUpdated\x12\x30\n\x0bparticipant\x18\x01 \x01(\x0b\x32\x1b.invigil.sfu.v1.Participant\"2\n\x0fParticipantLeft\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x92\x01\n\x0bProducerNew\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x0f\n\x07peer_id\x18\x02 \x01(\t\x12\'\n\x04kind\x18\x03 \x01(\x0e\x32\x19.invigil.sfu.v1.MediaKind\x12\x0e\n\x06paused\x18\x04 \x01(\x08\x12\x15\n\rapp_data_json\x18\x05 \x01(\t\x12\r\n\x05muted\x18( \x01(\x08\"4\n\x0eProducerPaused\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\r\n\x05muted\x18( \x01(\x08\"&\n\x0fProducerResumed\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\"%\n\x0eProducerClosed\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\"%\n\x0e\x43onsumerPaused\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\"&\n\x0f\x43onsumerResumed\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\"%\n\x0e\x43onsumerClosed\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\"7\n\x0fTransportClosed\x12\x14\n\x0ctransport_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"S\n\x0e\x43onsumerLayers\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\x12\x1a\n\rspatial_layer\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x10\n\x0e_spatial_layer\"?\n\x08SdpOffer\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x14\n\x0ctransport_id\x18\x02 \x01(\t\x12\x0b\n\x03sdp\x18\x03 \x01(\t\"?\n\x12ParticipantWaiting\x12)\n\x04peer\x18\x01 \x01(\x0b\x32\x1b.invigil.sfu.v1.WaitingPeer\"N\n\x0fMessageReceived\x12\x14\n\x0c\x66rom_peer_id\x18\x01 \x01(\t\x12\x12\n\nto_peer_id\x18\x02 \x01(\t\x12\x11\n\tbody_json\x18\x03 \x01(\t\"\x0c\n\nRoomLocked\"\x0e\n\x0cRoomUnlocked\"\xe0\x08\n\x0cSessionEvent\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\x12\x15\n\rconnection_id\x18\x05 \x01(\t\x12?\n\x12participant_joined\x18\n \x01(\x0b\x32!.invigil.sfu.v1.ParticipantJoinedH\x00\x12\x41\n\x13participant_updated\x18\x0b \x01(\x0b\x32\".invigil.sfu.v1.ParticipantUpdatedH\x00\x12;\n\x10participant_left\x18\x0c \x01(\x0b\x32\x1f.invigil.sfu.v1.ParticipantLeftH\x00\x12\x33\n\x0cproducer_new\x18\r \x01(\x0b\x32\x1b.invigil.sfu.v1.ProducerNewH\x00\x12\x39\n\x0fproducer_paused\x18\x0e \x01(\x0b\x32\x1e.invigil.sfu.v1.ProducerPausedH\x00\x12;\n\x10producer_resumed\x18\x0f \x01(\x0b\x32\x1f.invigil.sfu.v1.ProducerResumedH\x00\x12\x39\n\x0fproducer_closed\x18\x10 \x01(\x0b\x32\x1e.invigil.sfu.v1.ProducerClosedH\x00\x12\x39\n\x0f\x63onsumer_paused\x18\x11 \x01(\x0b\x32\x1e.invigil.sfu.v1.ConsumerPausedH\x00\x12;\n\x10\x63onsumer_resumed\x18\x12 \x01(\x0b\x32\x1f.invigil.sfu.v1.ConsumerResumedH\x00\x12\x39\n\x0f\x63onsumer_closed\x18\x13 \x01(\x0b\x32\x1e.invigil.sfu.v1.ConsumerClosedH\x00\x12;\n\x10transport_closed\x18\x14 \x01(\x0b\x32\x1f.invigil.sfu.v1.TransportClosedH\x00\x12\x39\n\x0f\x63onsumer_layers\x18\x15 \x01(\x0b\x32\x1e.invigil.sfu.v1.ConsumerLayersH\x00\x12-\n\tsdp_offer\x18\x16 \x01(\x0b\x32\x18.invigil.sfu.v1.SdpOfferH\x00\x12\x41\n\x13participant_waiting\x18( \x01(\x0b\x32\".invigil.sfu.v1.ParticipantWaitingH\x00\x12;\n\x10message_received\x18) \x01(\x0b\x32\x1f.invigil.sfu.v1.MessageReceivedH\x00\x12\x31\n\x0broom_locked\x18* \x01(\x0b\x32\x1a.invigil.sfu.v1.RoomLockedH\x00\x12\x35\n\rroom_unlocked\x18+ \x01(\x0b\x32\x1c.invigil.sfu.v1.RoomUnlockedH\x00\x42\x07\n\x05\x65ventb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,25 +40,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PARTICIPANTLEFT']._serialized_start=242
   _globals['_PARTICIPANTLEFT']._serialized_end=292
   _globals['_PRODUCERNEW']._serialized_start=295
-  _globals['_PRODUCERNEW']._serialized_end=426
-  _globals['_PRODUCERPAUSED']._serialized_start=428
-  _globals['_PRODUCERPAUSED']._serialized_end=465
-  _globals['_PRODUCERRESUMED']._serialized_start=467
-  _globals['_PRODUCERRESUMED']._serialized_end=505
-  _globals['_PRODUCERCLOSED']._serialized_start=507
-  _globals['_PRODUCERCLOSED']._serialized_end=544
-  _globals['_CONSUMERPAUSED']._serialized_start=546
-  _globals['_CONSUMERPAUSED']._serialized_end=583
-  _globals['_CONSUMERRESUMED']._serialized_start=585
-  _globals['_CONSUMERRESUMED']._serialized_end=623
-  _globals['_CONSUMERCLOSED']._serialized_start=625
-  _globals['_CONSUMERCLOSED']._serialized_end=662
-  _globals['_TRANSPORTCLOSED']._serialized_start=664
-  _globals['_TRANSPORTCLOSED']._serialized_end=719
-  _globals['_CONSUMERLAYERS']._serialized_start=721
-  _globals['_CONSUMERLAYERS']._serialized_end=804
-  _globals['_SDPOFFER']._serialized_start=806
-  _globals['_SDPOFFER']._serialized_end=869
-  _globals['_SESSIONEVENT']._serialized_start=872
-  _globals['_SESSIONEVENT']._serialized_end=1735
+  _globals['_PRODUCERNEW']._serialized_end=441
+  _globals['_PRODUCERPAUSED']._serialized_start=443
+  _globals['_PRODUCERPAUSED']._serialized_end=495
+  _globals['_PRODUCERRESUMED']._serialized_start=497
+  _globals['_PRODUCERRESUMED']._serialized_end=535
+  _globals['_PRODUCERCLOSED']._serialized_start=537
+  _globals['_PRODUCERCLOSED']._serialized_end=574
+  _globals['_CONSUMERPAUSED']._serialized_start=576
+  _globals['_CONSUMERPAUSED']._serialized_end=613
+  _globals['_CONSUMERRESUMED']._serialized_start=615
+  _globals['_CONSUMERRESUMED']._serialized_end=653
+  _globals['_CONSUMERCLOSED']._serialized_start=655
+  _globals['_CONSUMERCLOSED']._serialized_end=692
+  _globals['_TRANSPORTCLOSED']._serialized_start=694
+  _globals['_TRANSPORTCLOSED']._serialized_end=749
+  _globals['_CONSUMERLAYERS']._serialized_start=751
+  _globals['_CONSUMERLAYERS']._serialized_end=834
+  _globals['_SDPOFFER']._serialized_start=836
+  _globals['_SDPOFFER']._serialized_end=899
+  _globals['_PARTICIPANTWAITING']._serialized_start=901
+  _globals['_PARTICIPANTWAITING']._serialized_end=964
+  _globals['_MESSAGERECEIVED']._serialized_start=966
+  _globals['_MESSAGERECEIVED']._serialized_end=1044
+  _globals['_ROOMLOCKED']._serialized_start=1046
+  _globals['_ROOMLOCKED']._serialized_end=1058
+  _globals['_ROOMUNLOCKED']._serialized_start=1060
+  _globals['_ROOMUNLOCKED']._serialized_end=1074
+  _globals['_SESSIONEVENT']._serialized_start=1077
+  _globals['_SESSIONEVENT']._serialized_end=2197
 # @@protoc_insertion_point(module_scope)

@@ -42,7 +42,7 @@ Global___ParticipantJoined: _TypeAlias = ParticipantJoined  # noqa: Y015
 
 @_typing.final
 class ParticipantUpdated(_message.Message):
-    """A peer's name, data or connection changed. The whole participant is repeated."""
+    """A peer's name, data, hand, mute or connection changed. The whole participant is repeated."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -74,7 +74,7 @@ class ParticipantLeft(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     peer_id: _builtins.str
     reason: _builtins.str
-    """UPPER_SNAKE: LEFT, TIMED_OUT, MEDIA_FAILED."""
+    """UPPER_SNAKE: LEFT, TIMED_OUT, MEDIA_FAILED, KICKED; for one that waited also REJECTED."""
     def __init__(
         self,
         *,
@@ -100,11 +100,14 @@ class ProducerNew(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     APP_DATA_JSON_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
     peer_id: _builtins.str
     kind: _rtp_pb2.MediaKind.ValueType
     paused: _builtins.bool
     app_data_json: _builtins.str
+    muted: _builtins.bool
+    """As in Producer."""
     def __init__(
         self,
         *,
@@ -113,10 +116,11 @@ class ProducerNew(_message.Message):
         kind: _rtp_pb2.MediaKind.ValueType = ...,
         paused: _builtins.bool = ...,
         app_data_json: _builtins.str = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "kind", b"kind", "paused", b"paused", "peer_id", b"peer_id", "producer_id", b"producer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "kind", b"kind", "muted", b"muted", "paused", b"paused", "peer_id", b"peer_id", "producer_id", b"producer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -124,20 +128,26 @@ Global___ProducerNew: _TypeAlias = ProducerNew  # noqa: Y015
 
 @_typing.final
 class ProducerPaused(_message.Message):
-    """A producer that this session may see was paused by its owner."""
+    """A producer that this session may see is paused from now on, or was and `muted` has changed. Its owner
+    is told too where a moderator did it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
+    muted: _builtins.bool
+    """As in Producer."""
     def __init__(
         self,
         *,
         producer_id: _builtins.str = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["producer_id", b"producer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted", b"muted", "producer_id", b"producer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -334,6 +344,93 @@ class SdpOffer(_message.Message):
 Global___SdpOffer: _TypeAlias = SdpOffer  # noqa: Y015
 
 @_typing.final
+class ParticipantWaiting(_message.Message):
+    """Someone waits to be let in. For moderators that may see such a peer. ParticipantJoined or
+    ParticipantLeft says how it ended.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def peer(self) -> _room_pb2.WaitingPeer: ...
+    def __init__(
+        self,
+        *,
+        peer: _room_pb2.WaitingPeer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["peer", b"peer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["peer", b"peer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParticipantWaiting: _TypeAlias = ParticipantWaiting  # noqa: Y015
+
+@_typing.final
+class MessageReceived(_message.Message):
+    """A text message for this session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_PEER_ID_FIELD_NUMBER: _builtins.int
+    TO_PEER_ID_FIELD_NUMBER: _builtins.int
+    BODY_JSON_FIELD_NUMBER: _builtins.int
+    from_peer_id: _builtins.str
+    to_peer_id: _builtins.str
+    """Set where it is for this peer alone."""
+    body_json: _builtins.str
+    """Any JSON value."""
+    def __init__(
+        self,
+        *,
+        from_peer_id: _builtins.str = ...,
+        to_peer_id: _builtins.str = ...,
+        body_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_json", b"body_json", "from_peer_id", b"from_peer_id", "to_peer_id", b"to_peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageReceived: _TypeAlias = MessageReceived  # noqa: Y015
+
+@_typing.final
+class RoomLocked(_message.Message):
+    """Nobody comes in any more but moderators and those who were in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoomLocked: _TypeAlias = RoomLocked  # noqa: Y015
+
+@_typing.final
+class RoomUnlocked(_message.Message):
+    """The opposite of RoomLocked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoomUnlocked: _TypeAlias = RoomUnlocked  # noqa: Y015
+
+@_typing.final
 class SessionEvent(_message.Message):
     """One event for one session.
 
@@ -348,6 +445,7 @@ class SessionEvent(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     SEQ_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
     PARTICIPANT_JOINED_FIELD_NUMBER: _builtins.int
     PARTICIPANT_UPDATED_FIELD_NUMBER: _builtins.int
     PARTICIPANT_LEFT_FIELD_NUMBER: _builtins.int
@@ -361,12 +459,20 @@ class SessionEvent(_message.Message):
     TRANSPORT_CLOSED_FIELD_NUMBER: _builtins.int
     CONSUMER_LAYERS_FIELD_NUMBER: _builtins.int
     SDP_OFFER_FIELD_NUMBER: _builtins.int
+    PARTICIPANT_WAITING_FIELD_NUMBER: _builtins.int
+    MESSAGE_RECEIVED_FIELD_NUMBER: _builtins.int
+    ROOM_LOCKED_FIELD_NUMBER: _builtins.int
+    ROOM_UNLOCKED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     epoch: _builtins.str
     """Names one life of the room on one worker; seq starts again at 1 in a new one."""
     seq: _builtins.int
     traceparent: _builtins.str
     """The trace that caused it (W3C trace context), for linking. May be empty."""
+    connection_id: _builtins.str
+    """The connection of the session that this is for, as JoinRoom or AttachSession named it. Empty: the
+    one named like the session. Absent from events that AttachSession repeats.
+    """
     @_builtins.property
     def participant_joined(self) -> Global___ParticipantJoined: ...
     @_builtins.property
@@ -393,6 +499,14 @@ class SessionEvent(_message.Message):
     def consumer_layers(self) -> Global___ConsumerLayers: ...
     @_builtins.property
     def sdp_offer(self) -> Global___SdpOffer: ...
+    @_builtins.property
+    def participant_waiting(self) -> Global___ParticipantWaiting: ...
+    @_builtins.property
+    def message_received(self) -> Global___MessageReceived: ...
+    @_builtins.property
+    def room_locked(self) -> Global___RoomLocked: ...
+    @_builtins.property
+    def room_unlocked(self) -> Global___RoomUnlocked: ...
     def __init__(
         self,
         *,
@@ -400,6 +514,7 @@ class SessionEvent(_message.Message):
         epoch: _builtins.str = ...,
         seq: _builtins.int = ...,
         traceparent: _builtins.str = ...,
+        connection_id: _builtins.str = ...,
         participant_joined: Global___ParticipantJoined | None = ...,
         participant_updated: Global___ParticipantUpdated | None = ...,
         participant_left: Global___ParticipantLeft | None = ...,
@@ -413,12 +528,16 @@ class SessionEvent(_message.Message):
         transport_closed: Global___TransportClosed | None = ...,
         consumer_layers: Global___ConsumerLayers | None = ...,
         sdp_offer: Global___SdpOffer | None = ...,
+        participant_waiting: Global___ParticipantWaiting | None = ...,
+        message_received: Global___MessageReceived | None = ...,
+        room_locked: Global___RoomLocked | None = ...,
+        room_unlocked: Global___RoomUnlocked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "sdp_offer", b"sdp_offer", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "transport_closed", b"transport_closed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "sdp_offer", b"sdp_offer", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "sdp_offer"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "sdp_offer", "participant_waiting", "message_received", "room_locked", "room_unlocked"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

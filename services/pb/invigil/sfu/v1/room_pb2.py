@@ -25,31 +25,35 @@ _sym_db = _symbol_database.Default()
 from services.pb.invigil.sfu.v1 import rtp_pb2 as invigil_dot_sfu_dot_v1_dot_rtp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19invigil/sfu/v1/room.proto\x12\x0einvigil.sfu.v1\x1a\x18invigil/sfu/v1/rtp.proto\"o\n\x08Producer\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.invigil.sfu.v1.MediaKind\x12\x0e\n\x06paused\x18\x03 \x01(\x08\x12\x15\n\rapp_data_json\x18\x04 \x01(\t\"\xdd\x01\n\x0bParticipant\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\"\n\x04role\x18\x04 \x01(\x0e\x32\x14.invigil.sfu.v1.Role\x12.\n\nconnection\x18\x05 \x01(\x0e\x32\x1a.invigil.sfu.v1.Connection\x12\x15\n\rapp_data_json\x18\x06 \x01(\t\x12+\n\tproducers\x18\x07 \x03(\x0b\x32\x18.invigil.sfu.v1.Producer\"V\n\nRoomConfig\x12.\n\nvisibility\x18\x01 \x01(\x0e\x32\x1a.invigil.sfu.v1.Visibility\x12\x18\n\x10max_participants\x18\x02 \x01(\r\"\xa7\x01\n\tRoomState\x12@\n\x17router_rtp_capabilities\x18\x01 \x01(\x0b\x32\x1f.invigil.sfu.v1.RtpCapabilities\x12.\n\nvisibility\x18\x02 \x01(\x0e\x32\x1a.invigil.sfu.v1.Visibility\x12\x18\n\x10max_participants\x18\x03 \x01(\r\x12\x0e\n\x06locked\x18\x04 \x01(\x08\"e\n\x0cOwnTransport\x12\x14\n\x0ctransport_id\x18\x01 \x01(\t\x12,\n\tdirection\x18\x02 \x01(\x0e\x32\x19.invigil.sfu.v1.Direction\x12\x11\n\tworker_id\x18\x03 \x01(\t\"]\n\x0bOwnConsumer\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\x12\x13\n\x0bproducer_id\x18\x02 \x01(\t\x12\x14\n\x0ctransport_id\x18\x03 \x01(\t\x12\x0e\n\x06paused\x18\x04 \x01(\x08*U\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROLE_CANDIDATE\x10\x01\x12\x10\n\x0cROLE_PROCTOR\x10\x02\x12\x11\n\rROLE_OBSERVER\x10\x03*W\n\nVisibility\x12\x1a\n\x16VISIBILITY_UNSPECIFIED\x10\x00\x12\x18\n\x14VISIBILITY_PROCTORED\x10\x01\x12\x13\n\x0fVISIBILITY_OPEN\x10\x02*P\n\nConnection\x12\x1a\n\x16\x43ONNECTION_UNSPECIFIED\x10\x00\x12\x11\n\rCONNECTION_OK\x10\x01\x12\x13\n\x0f\x43ONNECTION_LOST\x10\x02*N\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44IRECTION_SEND\x10\x01\x12\x12\n\x0e\x44IRECTION_RECV\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19invigil/sfu/v1/room.proto\x12\x0einvigil.sfu.v1\x1a\x18invigil/sfu/v1/rtp.proto\"~\n\x08Producer\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.invigil.sfu.v1.MediaKind\x12\x0e\n\x06paused\x18\x03 \x01(\x08\x12\x15\n\rapp_data_json\x18\x04 \x01(\t\x12\r\n\x05muted\x18( \x01(\x08\"\x81\x02\n\x0bParticipant\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\"\n\x04role\x18\x04 \x01(\x0e\x32\x14.invigil.sfu.v1.Role\x12.\n\nconnection\x18\x05 \x01(\x0e\x32\x1a.invigil.sfu.v1.Connection\x12\x15\n\rapp_data_json\x18\x06 \x01(\t\x12+\n\tproducers\x18\x07 \x03(\x0b\x32\x18.invigil.sfu.v1.Producer\x12\x13\n\x0bhand_raised\x18( \x01(\x08\x12\r\n\x05muted\x18) \x01(\x08\"\\\n\x0bWaitingPeer\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x15\n\rapp_data_json\x18\x04 \x01(\t\"l\n\nRoomConfig\x12.\n\nvisibility\x18\x01 \x01(\x0e\x32\x1a.invigil.sfu.v1.Visibility\x12\x18\n\x10max_participants\x18\x02 \x01(\r\x12\x14\n\x0cwaiting_room\x18( \x01(\x08\"\xb0\x02\n\x0cRoomSettings\x12\x0f\n\x07room_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12.\n\nvisibility\x18\x03 \x01(\x0e\x32\x1a.invigil.sfu.v1.Visibility\x12\x18\n\x10max_participants\x18\x04 \x01(\r\x12\x14\n\x0cwaiting_room\x18\x05 \x01(\x08\x12\x0e\n\x06locked\x18\x06 \x01(\x08\x12\x17\n\x0fmember_user_ids\x18\x07 \x03(\t\x12\x19\n\x11\x61\x64mitted_user_ids\x18\x08 \x03(\t\x12\x17\n\x0f\x62\x61nned_user_ids\x18\t \x03(\t\x12\x16\n\x0emuted_user_ids\x18\n \x03(\t\x12\x1a\n\x12muted_producer_ids\x18\x0b \x03(\t\x12\r\n\x05\x65nded\x18\x0c \x01(\x08\"\xa7\x01\n\tRoomState\x12@\n\x17router_rtp_capabilities\x18\x01 \x01(\x0b\x32\x1f.invigil.sfu.v1.RtpCapabilities\x12.\n\nvisibility\x18\x02 \x01(\x0e\x32\x1a.invigil.sfu.v1.Visibility\x12\x18\n\x10max_participants\x18\x03 \x01(\r\x12\x0e\n\x06locked\x18\x04 \x01(\x08\"e\n\x0cOwnTransport\x12\x14\n\x0ctransport_id\x18\x01 \x01(\t\x12,\n\tdirection\x18\x02 \x01(\x0e\x32\x19.invigil.sfu.v1.Direction\x12\x11\n\tworker_id\x18\x03 \x01(\t\"]\n\x0bOwnConsumer\x12\x13\n\x0b\x63onsumer_id\x18\x01 \x01(\t\x12\x13\n\x0bproducer_id\x18\x02 \x01(\t\x12\x14\n\x0ctransport_id\x18\x03 \x01(\t\x12\x0e\n\x06paused\x18\x04 \x01(\x08*U\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROLE_CANDIDATE\x10\x01\x12\x10\n\x0cROLE_PROCTOR\x10\x02\x12\x11\n\rROLE_OBSERVER\x10\x03*W\n\nVisibility\x12\x1a\n\x16VISIBILITY_UNSPECIFIED\x10\x00\x12\x18\n\x14VISIBILITY_PROCTORED\x10\x01\x12\x13\n\x0fVISIBILITY_OPEN\x10\x02*P\n\nConnection\x12\x1a\n\x16\x43ONNECTION_UNSPECIFIED\x10\x00\x12\x11\n\rCONNECTION_OK\x10\x01\x12\x13\n\x0f\x43ONNECTION_LOST\x10\x02*N\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44IRECTION_SEND\x10\x01\x12\x12\n\x0e\x44IRECTION_RECV\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'invigil.sfu.v1.room_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=864
-  _globals['_ROLE']._serialized_end=949
-  _globals['_VISIBILITY']._serialized_start=951
-  _globals['_VISIBILITY']._serialized_end=1038
-  _globals['_CONNECTION']._serialized_start=1040
-  _globals['_CONNECTION']._serialized_end=1120
-  _globals['_DIRECTION']._serialized_start=1122
-  _globals['_DIRECTION']._serialized_end=1200
+  _globals['_ROLE']._serialized_start=1338
+  _globals['_ROLE']._serialized_end=1423
+  _globals['_VISIBILITY']._serialized_start=1425
+  _globals['_VISIBILITY']._serialized_end=1512
+  _globals['_CONNECTION']._serialized_start=1514
+  _globals['_CONNECTION']._serialized_end=1594
+  _globals['_DIRECTION']._serialized_start=1596
+  _globals['_DIRECTION']._serialized_end=1674
   _globals['_PRODUCER']._serialized_start=71
-  _globals['_PRODUCER']._serialized_end=182
-  _globals['_PARTICIPANT']._serialized_start=185
-  _globals['_PARTICIPANT']._serialized_end=406
-  _globals['_ROOMCONFIG']._serialized_start=408
-  _globals['_ROOMCONFIG']._serialized_end=494
-  _globals['_ROOMSTATE']._serialized_start=497
-  _globals['_ROOMSTATE']._serialized_end=664
-  _globals['_OWNTRANSPORT']._serialized_start=666
-  _globals['_OWNTRANSPORT']._serialized_end=767
-  _globals['_OWNCONSUMER']._serialized_start=769
-  _globals['_OWNCONSUMER']._serialized_end=862
+  _globals['_PRODUCER']._serialized_end=197
+  _globals['_PARTICIPANT']._serialized_start=200
+  _globals['_PARTICIPANT']._serialized_end=457
+  _globals['_WAITINGPEER']._serialized_start=459
+  _globals['_WAITINGPEER']._serialized_end=551
+  _globals['_ROOMCONFIG']._serialized_start=553
+  _globals['_ROOMCONFIG']._serialized_end=661
+  _globals['_ROOMSETTINGS']._serialized_start=664
+  _globals['_ROOMSETTINGS']._serialized_end=968
+  _globals['_ROOMSTATE']._serialized_start=971
+  _globals['_ROOMSTATE']._serialized_end=1138
+  _globals['_OWNTRANSPORT']._serialized_start=1140
+  _globals['_OWNTRANSPORT']._serialized_end=1241
+  _globals['_OWNCONSUMER']._serialized_start=1243
+  _globals['_OWNCONSUMER']._serialized_end=1336
 # @@protoc_insertion_point(module_scope)

@@ -116,12 +116,15 @@ class Producer(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     APP_DATA_JSON_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
     """"<peer id>.<n>": nobody can take another peer's id."""
     kind: _rtp_pb2.MediaKind.ValueType
     paused: _builtins.bool
     app_data_json: _builtins.str
     """A JSON object, opaque to the server. Those of a peer and of its producers: 2 KiB together."""
+    muted: _builtins.bool
+    """A moderator paused it, alone or by muting its user: its owner cannot resume it."""
     def __init__(
         self,
         *,
@@ -129,10 +132,11 @@ class Producer(_message.Message):
         kind: _rtp_pb2.MediaKind.ValueType = ...,
         paused: _builtins.bool = ...,
         app_data_json: _builtins.str = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "kind", b"kind", "paused", b"paused", "producer_id", b"producer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "kind", b"kind", "muted", b"muted", "paused", b"paused", "producer_id", b"producer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -151,6 +155,8 @@ class Participant(_message.Message):
     CONNECTION_FIELD_NUMBER: _builtins.int
     APP_DATA_JSON_FIELD_NUMBER: _builtins.int
     PRODUCERS_FIELD_NUMBER: _builtins.int
+    HAND_RAISED_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     peer_id: _builtins.str
     user_id: _builtins.str
     display_name: _builtins.str
@@ -158,6 +164,9 @@ class Participant(_message.Message):
     connection: Global___Connection.ValueType
     app_data_json: _builtins.str
     """A JSON object, opaque to the server."""
+    hand_raised: _builtins.bool
+    muted: _builtins.bool
+    """A moderator muted its user: all audio of it is paused, and what it publishes later."""
     @_builtins.property
     def producers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Producer]:
         """Only what the receiver of this message may see."""
@@ -172,14 +181,46 @@ class Participant(_message.Message):
         connection: Global___Connection.ValueType = ...,
         app_data_json: _builtins.str = ...,
         producers: _abc.Iterable[Global___Producer] | None = ...,
+        hand_raised: _builtins.bool = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "connection", b"connection", "display_name", b"display_name", "peer_id", b"peer_id", "producers", b"producers", "role", b"role", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "connection", b"connection", "display_name", b"display_name", "hand_raised", b"hand_raised", "muted", b"muted", "peer_id", b"peer_id", "producers", b"producers", "role", b"role", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Participant: _TypeAlias = Participant  # noqa: Y015
+
+@_typing.final
+class WaitingPeer(_message.Message):
+    """One who waits to be let in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    APP_DATA_JSON_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    user_id: _builtins.str
+    display_name: _builtins.str
+    app_data_json: _builtins.str
+    def __init__(
+        self,
+        *,
+        peer_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        app_data_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "display_name", b"display_name", "peer_id", b"peer_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WaitingPeer: _TypeAlias = WaitingPeer  # noqa: Y015
 
 @_typing.final
 class RoomConfig(_message.Message):
@@ -189,22 +230,99 @@ class RoomConfig(_message.Message):
 
     VISIBILITY_FIELD_NUMBER: _builtins.int
     MAX_PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    WAITING_ROOM_FIELD_NUMBER: _builtins.int
     visibility: Global___Visibility.ValueType
     max_participants: _builtins.int
     """Peers, observers included. 0 in a request means the worker's default; more than 1,000 mean 1,000."""
+    waiting_room: _builtins.bool
+    """Candidates come in only when a moderator admits them."""
     def __init__(
         self,
         *,
         visibility: Global___Visibility.ValueType = ...,
         max_participants: _builtins.int = ...,
+        waiting_room: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_participants", b"max_participants", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_participants", b"max_participants", "visibility", b"visibility", "waiting_room", b"waiting_room"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RoomConfig: _TypeAlias = RoomConfig  # noqa: Y015
+
+@_typing.final
+class RoomSettings(_message.Message):
+    """What moderators have decided in a room, and what it was created with: it outlives the worker. Every
+    gateway with a session in the room keeps the newest and gives it back at JoinRoom. A room takes over
+    the one of the highest version; bans and admissions of any other are added, since neither is ever taken
+    back.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROOM_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    VISIBILITY_FIELD_NUMBER: _builtins.int
+    MAX_PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    WAITING_ROOM_FIELD_NUMBER: _builtins.int
+    LOCKED_FIELD_NUMBER: _builtins.int
+    MEMBER_USER_IDS_FIELD_NUMBER: _builtins.int
+    ADMITTED_USER_IDS_FIELD_NUMBER: _builtins.int
+    BANNED_USER_IDS_FIELD_NUMBER: _builtins.int
+    MUTED_USER_IDS_FIELD_NUMBER: _builtins.int
+    MUTED_PRODUCER_IDS_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    room_id: _builtins.str
+    version: _builtins.int
+    """Grows with every change."""
+    visibility: Global___Visibility.ValueType
+    max_participants: _builtins.int
+    waiting_room: _builtins.bool
+    locked: _builtins.bool
+    ended: _builtins.bool
+    """On a watch only: the room is over, with all of this, and was not moved. Nothing else is set."""
+    @_builtins.property
+    def member_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Users who may come back while the room is locked."""
+
+    @_builtins.property
+    def admitted_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Users who need not wait any more."""
+
+    @_builtins.property
+    def banned_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def muted_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Users whose audio is paused."""
+
+    @_builtins.property
+    def muted_producer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Producers that a moderator paused one by one."""
+
+    def __init__(
+        self,
+        *,
+        room_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        visibility: Global___Visibility.ValueType = ...,
+        max_participants: _builtins.int = ...,
+        waiting_room: _builtins.bool = ...,
+        locked: _builtins.bool = ...,
+        member_user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        admitted_user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        banned_user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        muted_user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        muted_producer_ids: _abc.Iterable[_builtins.str] | None = ...,
+        ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted_user_ids", b"admitted_user_ids", "banned_user_ids", b"banned_user_ids", "ended", b"ended", "locked", b"locked", "max_participants", b"max_participants", "member_user_ids", b"member_user_ids", "muted_producer_ids", b"muted_producer_ids", "muted_user_ids", b"muted_user_ids", "room_id", b"room_id", "version", b"version", "visibility", b"visibility", "waiting_room", b"waiting_room"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoomSettings: _TypeAlias = RoomSettings  # noqa: Y015
 
 @_typing.final
 class RoomState(_message.Message):

@@ -110,10 +110,11 @@ class SessionCall(_message.Message):
     room_id: _builtins.str
     session_id: _builtins.str
     session_key: _builtins.bytes
-    """From JoinRoomResponse. One gateway cannot act for another's sessions."""
+    """From JoinRoom or AttachSession, whichever was last. One gateway cannot act for another's sessions."""
     request_id: _builtins.str
     """Unique per request of the session: "<session id>/<correlation id>". A repeat with the same payload
-    gets the stored reply (the last 256, 4 MiB at most), with another one REQUEST_ID_REUSED.
+    gets the stored reply (the last 256, 4 MiB at most), with another one REQUEST_ID_REUSED. Key and
+    generation do not count: a client repeats its requests on a new connection.
     """
     generation: _builtins.int
     """Generation of the room's ownership as the gateway knows it; older than the worker's: WRONG_WORKER."""
@@ -244,6 +245,8 @@ class WatchResponse(_message.Message):
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    ROOM_SETTINGS_FIELD_NUMBER: _builtins.int
+    ADMITTED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def started(self) -> Global___WatchStarted: ...
     @_builtins.property
@@ -252,6 +255,12 @@ class WatchResponse(_message.Message):
     def event(self) -> _event_pb2.SessionEvent: ...
     @_builtins.property
     def ended(self) -> Global___SessionEnded: ...
+    @_builtins.property
+    def room_settings(self) -> _room_pb2.RoomSettings:
+        """On every change, and before the first event of a session in a room that is new to this watch."""
+
+    @_builtins.property
+    def admitted(self) -> Global___SessionAdmitted: ...
     def __init__(
         self,
         *,
@@ -259,12 +268,14 @@ class WatchResponse(_message.Message):
         heartbeat: Global___Heartbeat | None = ...,
         event: _event_pb2.SessionEvent | None = ...,
         ended: Global___SessionEnded | None = ...,
+        room_settings: _room_pb2.RoomSettings | None = ...,
+        admitted: Global___SessionAdmitted | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "started", b"started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "room_settings", b"room_settings", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "ended", b"ended", "event", b"event", "heartbeat", b"heartbeat", "message", b"message", "room_settings", b"room_settings", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["started", "heartbeat", "event", "ended"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["started", "heartbeat", "event", "ended", "room_settings", "admitted"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -278,7 +289,7 @@ class WatchStarted(_message.Message):
     WORKER_ID_FIELD_NUMBER: _builtins.int
     WORKER_EPOCH_FIELD_NUMBER: _builtins.int
     watch_id: _builtins.str
-    """Named by JoinRoom; dead as soon as this stream ends."""
+    """Named by JoinRoom and AttachSession; dead as soon as this stream ends."""
     worker_id: _builtins.str
     worker_epoch: _builtins.str
     def __init__(
@@ -324,28 +335,67 @@ Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 
 @_typing.final
 class SessionEnded(_message.Message):
-    """The session is over: the client's socket is to be closed. After its last event."""
+    """The session is over, or goes on with another connection (REPLACED): the client's socket is to be
+    closed. After its last event on that connection.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     reason: _builtins.str
-    """UPPER_SNAKE: LEFT, TIMED_OUT, REPLACED, WORKER_FAULT."""
+    """UPPER_SNAKE: LEFT, TIMED_OUT, REPLACED, WORKER_FAULT, KICKED; of one that waited: REJECTED,
+    WAITED_TOO_LONG.
+    """
+    connection_id: _builtins.str
+    """As in SessionEvent."""
+    message: _builtins.str
+    """What the moderator gave as a reason, for the one it concerns. May be empty."""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        connection_id: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "message", b"message", "reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SessionEnded: _TypeAlias = SessionEnded  # noqa: Y015
+
+@_typing.final
+class SessionAdmitted(_message.Message):
+    """The session waited, and has its seat now: the gateway asks for it with JoinRoom, as one asks again.
+    Before its first event.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    connection_id: _builtins.str
+    """As in SessionEvent."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        connection_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionAdmitted: _TypeAlias = SessionAdmitted  # noqa: Y015
 
 @_typing.final
 class JoinRoomRequest(_message.Message):
@@ -366,6 +416,10 @@ class JoinRoomRequest(_message.Message):
     ROOM_CONFIG_FIELD_NUMBER: _builtins.int
     MAY_PUBLISH_FIELD_NUMBER: _builtins.int
     MAY_SUBSCRIBE_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    RESUME_COUNTER_FIELD_NUMBER: _builtins.int
+    MAY_MODERATE_FIELD_NUMBER: _builtins.int
+    ROOM_SETTINGS_FIELD_NUMBER: _builtins.int
     watch_id: _builtins.str
     room_id: _builtins.str
     session_id: _builtins.str
@@ -381,11 +435,24 @@ class JoinRoomRequest(_message.Message):
     may_publish: _builtins.bool
     """Grants of the token."""
     may_subscribe: _builtins.bool
+    connection_id: _builtins.str
+    """Repeated on every message of the watch for this session. Empty: the session id."""
+    resume_counter: _builtins.int
+    """The session had a seat on a worker that is gone, and its client shows a token of this counter. It
+    takes a seat with the next counter, as AttachSession says; if it sits here already, because another
+    connection was faster or the reply was lost, it is attached to that seat.
+    """
+    may_moderate: _builtins.bool
+    """Grant of the token."""
     @_builtins.property
     def rtp_capabilities(self) -> _rtp_pb2.RtpCapabilities: ...
     @_builtins.property
     def room_config(self) -> _room_pb2.RoomConfig:
         """For a room that this call creates."""
+
+    @_builtins.property
+    def room_settings(self) -> _room_pb2.RoomSettings:
+        """The newest that the gateway has of this room. It counts for more than room_config."""
 
     def __init__(
         self,
@@ -405,15 +472,23 @@ class JoinRoomRequest(_message.Message):
         room_config: _room_pb2.RoomConfig | None = ...,
         may_publish: _builtins.bool = ...,
         may_subscribe: _builtins.bool = ...,
+        connection_id: _builtins.str = ...,
+        resume_counter: _builtins.int | None = ...,
+        may_moderate: _builtins.bool = ...,
+        room_settings: _room_pb2.RoomSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "room_config", b"room_config", "rtp_capabilities", b"rtp_capabilities"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter", "_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "resume_counter", b"resume_counter", "room_config", b"room_config", "room_settings", b"room_settings", "rtp_capabilities", b"rtp_capabilities"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "app_data_json", b"app_data_json", "create", b"create", "display_name", b"display_name", "generation", b"generation", "may_publish", b"may_publish", "may_subscribe", b"may_subscribe", "peer_id", b"peer_id", "request_id", b"request_id", "role", b"role", "room_config", b"room_config", "room_id", b"room_id", "rtp_capabilities", b"rtp_capabilities", "session_id", b"session_id", "user_id", b"user_id", "watch_id", b"watch_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter", "_room_config", b"_room_config", "_rtp_capabilities", b"_rtp_capabilities", "app_data_json", b"app_data_json", "connection_id", b"connection_id", "create", b"create", "display_name", b"display_name", "generation", b"generation", "may_moderate", b"may_moderate", "may_publish", b"may_publish", "may_subscribe", b"may_subscribe", "peer_id", b"peer_id", "request_id", b"request_id", "resume_counter", b"resume_counter", "role", b"role", "room_config", b"room_config", "room_id", b"room_id", "room_settings", b"room_settings", "rtp_capabilities", b"rtp_capabilities", "session_id", b"session_id", "user_id", b"user_id", "watch_id", b"watch_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__resume_counter: _TypeAlias = _typing.Literal["resume_counter"]  # noqa: Y015
+    _WhichOneofArgType__resume_counter: _TypeAlias = _typing.Literal["_resume_counter", b"_resume_counter"]  # noqa: Y015
     _WhichOneofReturnType__room_config: _TypeAlias = _typing.Literal["room_config"]  # noqa: Y015
     _WhichOneofArgType__room_config: _TypeAlias = _typing.Literal["_room_config", b"_room_config"]  # noqa: Y015
     _WhichOneofReturnType__rtp_capabilities: _TypeAlias = _typing.Literal["rtp_capabilities"]  # noqa: Y015
     _WhichOneofArgType__rtp_capabilities: _TypeAlias = _typing.Literal["_rtp_capabilities", b"_rtp_capabilities"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__resume_counter) -> _WhichOneofReturnType__resume_counter | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__room_config) -> _WhichOneofReturnType__room_config | None: ...
     @_typing.overload
@@ -433,8 +508,18 @@ class JoinRoomResponse(_message.Message):
     OWN_TRANSPORTS_FIELD_NUMBER: _builtins.int
     OWN_PRODUCERS_FIELD_NUMBER: _builtins.int
     OWN_CONSUMERS_FIELD_NUMBER: _builtins.int
+    COUNTER_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    WAITING_PEERS_FIELD_NUMBER: _builtins.int
     session_key: _builtins.bytes
     worker_id: _builtins.str
+    counter: _builtins.int
+    """Goes into the client's next resume token."""
+    waiting: _builtins.bool
+    """The session has no seat yet: it waits for a moderator. Besides this only position, key and worker are
+    there. SessionAdmitted or SessionEnded follows; until then the key is good for LeaveRoom and
+    DetachSession, which both end the waiting.
+    """
     @_builtins.property
     def position(self) -> Global___LogPosition: ...
     @_builtins.property
@@ -449,6 +534,10 @@ class JoinRoomResponse(_message.Message):
     def own_producers(self) -> _containers.RepeatedCompositeFieldContainer[_room_pb2.Producer]: ...
     @_builtins.property
     def own_consumers(self) -> _containers.RepeatedCompositeFieldContainer[_room_pb2.OwnConsumer]: ...
+    @_builtins.property
+    def waiting_peers(self) -> _containers.RepeatedCompositeFieldContainer[_room_pb2.WaitingPeer]:
+        """For moderators: who waits."""
+
     def __init__(
         self,
         *,
@@ -460,14 +549,178 @@ class JoinRoomResponse(_message.Message):
         own_transports: _abc.Iterable[_room_pb2.OwnTransport] | None = ...,
         own_producers: _abc.Iterable[_room_pb2.Producer] | None = ...,
         own_consumers: _abc.Iterable[_room_pb2.OwnConsumer] | None = ...,
+        counter: _builtins.int = ...,
+        waiting: _builtins.bool = ...,
+        waiting_peers: _abc.Iterable[_room_pb2.WaitingPeer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "room", b"room"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["own_consumers", b"own_consumers", "own_producers", b"own_producers", "own_transports", b"own_transports", "participants", b"participants", "position", b"position", "room", b"room", "session_key", b"session_key", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "own_consumers", b"own_consumers", "own_producers", b"own_producers", "own_transports", b"own_transports", "participants", b"participants", "position", b"position", "room", b"room", "session_key", b"session_key", "waiting", b"waiting", "waiting_peers", b"waiting_peers", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JoinRoomResponse: _TypeAlias = JoinRoomResponse  # noqa: Y015
+
+@_typing.final
+class AttachSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WATCH_ID_FIELD_NUMBER: _builtins.int
+    ROOM_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    COUNTER_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    watch_id: _builtins.str
+    room_id: _builtins.str
+    session_id: _builtins.str
+    counter: _builtins.int
+    """Of the client's resume token."""
+    generation: _builtins.int
+    connection_id: _builtins.str
+    """As in JoinRoomRequest."""
+    @_builtins.property
+    def last(self) -> Global___LogPosition:
+        """Where the client stands in the session's log."""
+
+    def __init__(
+        self,
+        *,
+        watch_id: _builtins.str = ...,
+        room_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        counter: _builtins.int = ...,
+        last: Global___LogPosition | None = ...,
+        generation: _builtins.int = ...,
+        connection_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last", b"last"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "counter", b"counter", "generation", b"generation", "last", b"last", "room_id", b"room_id", "session_id", b"session_id", "watch_id", b"watch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachSessionRequest: _TypeAlias = AttachSessionRequest  # noqa: Y015
+
+@_typing.final
+class AttachSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    HAS_SNAPSHOT_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    has_snapshot: _builtins.bool
+    """The log does not reach back to `last`, or `last` never was: the client starts from the snapshot."""
+    @_builtins.property
+    def session(self) -> Global___JoinRoomResponse:
+        """The session as it is by now: key, counter, position and everything that JoinRoom tells. Without
+        `has_snapshot` only these three are there, and `missed` tells the rest.
+        """
+
+    @_builtins.property
+    def missed(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.SessionEvent]:
+        """The events after `last` up to the position, in order. Later ones come over the watch."""
+
+    def __init__(
+        self,
+        *,
+        session: Global___JoinRoomResponse | None = ...,
+        has_snapshot: _builtins.bool = ...,
+        missed: _abc.Iterable[_event_pb2.SessionEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["has_snapshot", b"has_snapshot", "missed", b"missed", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachSessionResponse: _TypeAlias = AttachSessionResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmSessionRequest: _TypeAlias = ConfirmSessionRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmSessionResponse: _TypeAlias = ConfirmSessionResponse  # noqa: Y015
+
+@_typing.final
+class ForsakeSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WATCH_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    LEAVE_FIELD_NUMBER: _builtins.int
+    watch_id: _builtins.str
+    session_id: _builtins.str
+    connection_id: _builtins.str
+    """As it was given; never empty."""
+    leave: _builtins.bool
+    """It was a first join: nobody can come back to the seat."""
+    def __init__(
+        self,
+        *,
+        watch_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        connection_id: _builtins.str = ...,
+        leave: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "leave", b"leave", "session_id", b"session_id", "watch_id", b"watch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForsakeSessionRequest: _TypeAlias = ForsakeSessionRequest  # noqa: Y015
+
+@_typing.final
+class ForsakeSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForsakeSessionResponse: _TypeAlias = ForsakeSessionResponse  # noqa: Y015
 
 @_typing.final
 class DetachSessionRequest(_message.Message):
@@ -834,6 +1087,7 @@ class ProduceRequest(_message.Message):
     APP_DATA_JSON_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    AUDIENCE_PEER_IDS_FIELD_NUMBER: _builtins.int
     transport_id: _builtins.str
     """Empty where the session has just one send transport."""
     kind: _rtp_pb2.MediaKind.ValueType
@@ -847,6 +1101,12 @@ class ProduceRequest(_message.Message):
     def rtp_parameters(self) -> _rtp_pb2.RtpParameters:
         """Absent: the router's first codec of that kind with its payload types, SSRC from the first packet."""
 
+    @_builtins.property
+    def audience_peer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Proctors only. The producer exists for these peers and nobody else. Empty: for all who may see the
+        publisher. Each must be in the room, and visible to the publisher, now; it may go and come back.
+        """
+
     def __init__(
         self,
         *,
@@ -857,10 +1117,11 @@ class ProduceRequest(_message.Message):
         app_data_json: _builtins.str = ...,
         paused: _builtins.bool = ...,
         producer_id: _builtins.str = ...,
+        audience_peer_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_rtp_parameters", b"_rtp_parameters", "call", b"call", "rtp_parameters", b"rtp_parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rtp_parameters", b"_rtp_parameters", "app_data_json", b"app_data_json", "call", b"call", "kind", b"kind", "paused", b"paused", "producer_id", b"producer_id", "rtp_parameters", b"rtp_parameters", "transport_id", b"transport_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rtp_parameters", b"_rtp_parameters", "app_data_json", b"app_data_json", "audience_peer_ids", b"audience_peer_ids", "call", b"call", "kind", b"kind", "paused", b"paused", "producer_id", b"producer_id", "rtp_parameters", b"rtp_parameters", "transport_id", b"transport_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__rtp_parameters: _TypeAlias = _typing.Literal["rtp_parameters"]  # noqa: Y015
     _WhichOneofArgType__rtp_parameters: _TypeAlias = _typing.Literal["_rtp_parameters", b"_rtp_parameters"]  # noqa: Y015
@@ -874,7 +1135,10 @@ class ProduceResponse(_message.Message):
 
     POSITION_FIELD_NUMBER: _builtins.int
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
+    muted: _builtins.bool
+    """It is paused, because a moderator muted the user."""
     @_builtins.property
     def position(self) -> Global___LogPosition: ...
     def __init__(
@@ -882,10 +1146,11 @@ class ProduceResponse(_message.Message):
         *,
         position: Global___LogPosition | None = ...,
         producer_id: _builtins.str = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "producer_id", b"producer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted", b"muted", "position", b"position", "producer_id", b"producer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1461,18 +1726,22 @@ class SdpTrack(_message.Message):
 
     MID_FIELD_NUMBER: _builtins.int
     APP_DATA_JSON_FIELD_NUMBER: _builtins.int
+    AUDIENCE_PEER_IDS_FIELD_NUMBER: _builtins.int
     mid: _builtins.str
     app_data_json: _builtins.str
-    """Of the section's producer, if this offer makes it; then it is as in ProduceRequest."""
+    """Both of the section's producer, if this offer makes it; then they are as in ProduceRequest."""
+    @_builtins.property
+    def audience_peer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
         mid: _builtins.str = ...,
         app_data_json: _builtins.str = ...,
+        audience_peer_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "mid", b"mid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "audience_peer_ids", b"audience_peer_ids", "mid", b"mid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1538,9 +1807,12 @@ class SdpTrackResult(_message.Message):
     MID_FIELD_NUMBER: _builtins.int
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     mid: _builtins.str
     """Empty for a section without one."""
     producer_id: _builtins.str
+    muted: _builtins.bool
+    """A moderator holds the producer."""
     @_builtins.property
     def failure(self) -> Global___SdpTrackFailure: ...
     def __init__(
@@ -1549,10 +1821,11 @@ class SdpTrackResult(_message.Message):
         mid: _builtins.str = ...,
         producer_id: _builtins.str = ...,
         failure: Global___SdpTrackFailure | None = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "producer_id", b"producer_id", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "mid", b"mid", "producer_id", b"producer_id", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "mid", b"mid", "muted", b"muted", "producer_id", b"producer_id", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["producer_id", "failure"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
@@ -1645,3 +1918,414 @@ class ApplySdpAnswerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApplySdpAnswerResponse: _TypeAlias = ApplySdpAnswerResponse  # noqa: Y015
+
+@_typing.final
+class UpdatePeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    APP_DATA_JSON_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    HAND_RAISED_FIELD_NUMBER: _builtins.int
+    app_data_json: _builtins.str
+    display_name: _builtins.str
+    hand_raised: _builtins.bool
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        app_data_json: _builtins.str | None = ...,
+        display_name: _builtins.str | None = ...,
+        hand_raised: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_data_json", b"_app_data_json", "_display_name", b"_display_name", "_hand_raised", b"_hand_raised", "app_data_json", b"app_data_json", "call", b"call", "display_name", b"display_name", "hand_raised", b"hand_raised"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_data_json", b"_app_data_json", "_display_name", b"_display_name", "_hand_raised", b"_hand_raised", "app_data_json", b"app_data_json", "call", b"call", "display_name", b"display_name", "hand_raised", b"hand_raised"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__app_data_json: _TypeAlias = _typing.Literal["app_data_json"]  # noqa: Y015
+    _WhichOneofArgType__app_data_json: _TypeAlias = _typing.Literal["_app_data_json", b"_app_data_json"]  # noqa: Y015
+    _WhichOneofReturnType__display_name: _TypeAlias = _typing.Literal["display_name"]  # noqa: Y015
+    _WhichOneofArgType__display_name: _TypeAlias = _typing.Literal["_display_name", b"_display_name"]  # noqa: Y015
+    _WhichOneofReturnType__hand_raised: _TypeAlias = _typing.Literal["hand_raised"]  # noqa: Y015
+    _WhichOneofArgType__hand_raised: _TypeAlias = _typing.Literal["_hand_raised", b"_hand_raised"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__app_data_json) -> _WhichOneofReturnType__app_data_json | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__display_name) -> _WhichOneofReturnType__display_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hand_raised) -> _WhichOneofReturnType__hand_raised | None: ...
+
+Global___UpdatePeerRequest: _TypeAlias = UpdatePeerRequest  # noqa: Y015
+
+@_typing.final
+class UpdatePeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdatePeerResponse: _TypeAlias = UpdatePeerResponse  # noqa: Y015
+
+@_typing.final
+class SendMessageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    TO_PEER_ID_FIELD_NUMBER: _builtins.int
+    BODY_JSON_FIELD_NUMBER: _builtins.int
+    to_peer_id: _builtins.str
+    """Empty: everyone whom the role may address."""
+    body_json: _builtins.str
+    """Any JSON value, 4 KiB at most."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        to_peer_id: _builtins.str = ...,
+        body_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_json", b"body_json", "call", b"call", "to_peer_id", b"to_peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendMessageRequest: _TypeAlias = SendMessageRequest  # noqa: Y015
+
+@_typing.final
+class SendMessageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendMessageResponse: _TypeAlias = SendMessageResponse  # noqa: Y015
+
+@_typing.final
+class LockRoomRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LockRoomRequest: _TypeAlias = LockRoomRequest  # noqa: Y015
+
+@_typing.final
+class LockRoomResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LockRoomResponse: _TypeAlias = LockRoomResponse  # noqa: Y015
+
+@_typing.final
+class UnlockRoomRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockRoomRequest: _TypeAlias = UnlockRoomRequest  # noqa: Y015
+
+@_typing.final
+class UnlockRoomResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockRoomResponse: _TypeAlias = UnlockRoomResponse  # noqa: Y015
+
+@_typing.final
+class AdmitPeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmitPeerRequest: _TypeAlias = AdmitPeerRequest  # noqa: Y015
+
+@_typing.final
+class AdmitPeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmitPeerResponse: _TypeAlias = AdmitPeerResponse  # noqa: Y015
+
+@_typing.final
+class RejectPeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    reason: _builtins.str
+    """For the peer, 256 characters at most. May be empty."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectPeerRequest: _TypeAlias = RejectPeerRequest  # noqa: Y015
+
+@_typing.final
+class RejectPeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectPeerResponse: _TypeAlias = RejectPeerResponse  # noqa: Y015
+
+@_typing.final
+class KickPeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    reason: _builtins.str
+    """For the peer, 256 characters at most. May be empty."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KickPeerRequest: _TypeAlias = KickPeerRequest  # noqa: Y015
+
+@_typing.final
+class KickPeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KickPeerResponse: _TypeAlias = KickPeerResponse  # noqa: Y015
+
+@_typing.final
+class MutePeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MutePeerRequest: _TypeAlias = MutePeerRequest  # noqa: Y015
+
+@_typing.final
+class MutePeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MutePeerResponse: _TypeAlias = MutePeerResponse  # noqa: Y015
+
+@_typing.final
+class UnmutePeerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        peer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "peer_id", b"peer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmutePeerRequest: _TypeAlias = UnmutePeerRequest  # noqa: Y015
+
+@_typing.final
+class UnmutePeerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmutePeerResponse: _TypeAlias = UnmutePeerResponse  # noqa: Y015

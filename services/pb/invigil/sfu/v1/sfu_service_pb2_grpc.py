@@ -50,10 +50,25 @@ class SfuServiceStub:
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.JoinRoomRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.JoinRoomResponse.FromString,
                 _registered_method=True)
+        self.AttachSession = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/AttachSession',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionResponse.FromString,
+                _registered_method=True)
+        self.ConfirmSession = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/ConfirmSession',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionResponse.FromString,
+                _registered_method=True)
         self.DetachSession = channel.unary_unary(
                 '/invigil.sfu.v1.SfuService/DetachSession',
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionResponse.FromString,
+                _registered_method=True)
+        self.ForsakeSession = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/ForsakeSession',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionResponse.FromString,
                 _registered_method=True)
         self.LeaveRoom = channel.unary_unary(
                 '/invigil.sfu.v1.SfuService/LeaveRoom',
@@ -135,6 +150,51 @@ class SfuServiceStub:
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerResponse.FromString,
                 _registered_method=True)
+        self.UpdatePeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/UpdatePeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerResponse.FromString,
+                _registered_method=True)
+        self.SendMessage = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/SendMessage',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageResponse.FromString,
+                _registered_method=True)
+        self.LockRoom = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/LockRoom',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomResponse.FromString,
+                _registered_method=True)
+        self.UnlockRoom = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/UnlockRoom',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomResponse.FromString,
+                _registered_method=True)
+        self.AdmitPeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/AdmitPeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerResponse.FromString,
+                _registered_method=True)
+        self.RejectPeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/RejectPeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerResponse.FromString,
+                _registered_method=True)
+        self.KickPeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/KickPeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerResponse.FromString,
+                _registered_method=True)
+        self.MutePeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/MutePeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerResponse.FromString,
+                _registered_method=True)
+        self.UnmutePeer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/UnmutePeer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerResponse.FromString,
+                _registered_method=True)
 
 
 class SfuServiceServicer:
@@ -167,6 +227,28 @@ class SfuServiceServicer:
         A gateway that had no reply may ask again, with another request_id too: for the same session, peer
         and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
         The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+
+        With resume_counter it is a peer of a room whose worker died or lost it: see there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AttachSession(self, request, context):
+        """Binds a session to a new connection of its client: on this gateway or another, after a broken
+        connection or beside a live one, which is told SessionEnded (REPLACED). Nothing of the session's
+        media is touched; its grace timer stops. From then on the session answers to the new key only.
+
+        Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
+        the reply may not reach the client, the counter of the newest attach is taken again until
+        ConfirmSession. A session that has left or was ended is SESSION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmSession(self, request, context):
+        """The client has spoken on the connection that was attached: the counter before is used up for good.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,6 +256,14 @@ class SfuServiceServicer:
 
     def DetachSession(self, request, context):
         """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForsakeSession(self, request, context):
+        """The client is gone, and the gateway had no reply to its JoinRoom or AttachSession, so it has no key:
+        a seat that is bound to this connection is left (a first join) or detached (all else).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -290,6 +380,72 @@ class SfuServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdatePeer(self, request, context):
+        """Changes what others see of the caller. What is absent stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendMessage(self, request, context):
+        """A text message: of a candidate to the proctors or to one of them, of a proctor to everyone or to one.
+        Observers have no voice: MAY_NOT_SEND. It is kept in the logs of those who get it, nowhere else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LockRoom(self, request, context):
+        """Below: for moderators only, everyone else gets NOT_A_MODERATOR. A peer that the caller may not see is
+        PEER_NOT_FOUND, another moderator PEER_IS_MODERATOR. Repeats of a decision that holds do nothing.
+        PauseProducer and ResumeProducer of another's producer are a moderator's too.
+
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnlockRoom(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdmitPeer(self, request, context):
+        """Seats one who waits, locked or not; its user needs not wait again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RejectPeer(self, request, context):
+        """Sends one who waits away (SessionEnded, REJECTED). It may try again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KickPeer(self, request, context):
+        """Ends every session of the peer's user (SessionEnded, KICKED) and bans the user for the room's life.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MutePeer(self, request, context):
+        """Pauses all audio of the peer's user, on every device, and what it publishes later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnmutePeer(self, request, context):
+        """Ends that. What the user had paused itself stays paused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SfuServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -308,10 +464,25 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.JoinRoomRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.JoinRoomResponse.SerializeToString,
             ),
+            'AttachSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.AttachSession,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionResponse.SerializeToString,
+            ),
+            'ConfirmSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmSession,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionResponse.SerializeToString,
+            ),
             'DetachSession': grpc.unary_unary_rpc_method_handler(
                     servicer.DetachSession,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionResponse.SerializeToString,
+            ),
+            'ForsakeSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForsakeSession,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionResponse.SerializeToString,
             ),
             'LeaveRoom': grpc.unary_unary_rpc_method_handler(
                     servicer.LeaveRoom,
@@ -392,6 +563,51 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     servicer.ApplySdpAnswer,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerResponse.SerializeToString,
+            ),
+            'UpdatePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerResponse.SerializeToString,
+            ),
+            'SendMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendMessage,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageResponse.SerializeToString,
+            ),
+            'LockRoom': grpc.unary_unary_rpc_method_handler(
+                    servicer.LockRoom,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomResponse.SerializeToString,
+            ),
+            'UnlockRoom': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnlockRoom,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomResponse.SerializeToString,
+            ),
+            'AdmitPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdmitPeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerResponse.SerializeToString,
+            ),
+            'RejectPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RejectPeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerResponse.SerializeToString,
+            ),
+            'KickPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.KickPeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerResponse.SerializeToString,
+            ),
+            'MutePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.MutePeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerResponse.SerializeToString,
+            ),
+            'UnmutePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnmutePeer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -487,6 +703,60 @@ class SfuService:
             _registered_method=True)
 
     @staticmethod
+    def AttachSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/AttachSession',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AttachSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/ConfirmSession',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DetachSession(request,
             target,
             options=(),
@@ -503,6 +773,33 @@ class SfuService:
             '/invigil.sfu.v1.SfuService/DetachSession',
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionRequest.SerializeToString,
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForsakeSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/ForsakeSession',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ForsakeSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -935,6 +1232,249 @@ class SfuService:
             '/invigil.sfu.v1.SfuService/ApplySdpAnswer',
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerRequest.SerializeToString,
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/UpdatePeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/SendMessage',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SendMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LockRoom(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/LockRoom',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.LockRoomResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnlockRoom(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/UnlockRoom',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnlockRoomResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdmitPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/AdmitPeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.AdmitPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RejectPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/RejectPeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RejectPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KickPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/KickPeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.KickPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MutePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/MutePeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.MutePeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnmutePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/UnmutePeer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UnmutePeerResponse.FromString,
             options,
             channel_credentials,
             insecure,

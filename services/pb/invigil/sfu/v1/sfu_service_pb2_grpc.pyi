@@ -56,9 +56,26 @@ class SfuServiceStub:
     A gateway that had no reply may ask again, with another request_id too: for the same session, peer
     and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
     The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+
+    With resume_counter it is a peer of a room whose worker died or lost it: see there.
     """
+    AttachSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.AttachSessionRequest, _sfu_service_pb2.AttachSessionResponse]
+    """Binds a session to a new connection of its client: on this gateway or another, after a broken
+    connection or beside a live one, which is told SessionEnded (REPLACED). Nothing of the session's
+    media is touched; its grace timer stops. From then on the session answers to the new key only.
+
+    Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
+    the reply may not reach the client, the counter of the newest attach is taken again until
+    ConfirmSession. A session that has left or was ended is SESSION_NOT_FOUND.
+    """
+    ConfirmSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ConfirmSessionRequest, _sfu_service_pb2.ConfirmSessionResponse]
+    """The client has spoken on the connection that was attached: the counter before is used up for good."""
     DetachSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.DetachSessionRequest, _sfu_service_pb2.DetachSessionResponse]
     """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
+    ForsakeSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ForsakeSessionRequest, _sfu_service_pb2.ForsakeSessionResponse]
+    """The client is gone, and the gateway had no reply to its JoinRoom or AttachSession, so it has no key:
+    a seat that is bound to this connection is left (a first join) or detached (all else).
+    """
     LeaveRoom: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.LeaveRoomRequest, _sfu_service_pb2.LeaveRoomResponse]
     """Takes a session out of its room and frees everything of it."""
     CreateTransport: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.CreateTransportRequest, _sfu_service_pb2.CreateTransportResponse]
@@ -95,6 +112,28 @@ class SfuServiceStub:
     """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
     rejects are closed.
     """
+    UpdatePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]
+    """Changes what others see of the caller. What is absent stays."""
+    SendMessage: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]
+    """A text message: of a candidate to the proctors or to one of them, of a proctor to everyone or to one.
+    Observers have no voice: MAY_NOT_SEND. It is kept in the logs of those who get it, nowhere else.
+    """
+    LockRoom: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.LockRoomRequest, _sfu_service_pb2.LockRoomResponse]
+    """Below: for moderators only, everyone else gets NOT_A_MODERATOR. A peer that the caller may not see is
+    PEER_NOT_FOUND, another moderator PEER_IS_MODERATOR. Repeats of a decision that holds do nothing.
+    PauseProducer and ResumeProducer of another's producer are a moderator's too.
+    """
+    UnlockRoom: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UnlockRoomRequest, _sfu_service_pb2.UnlockRoomResponse]
+    AdmitPeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.AdmitPeerRequest, _sfu_service_pb2.AdmitPeerResponse]
+    """Seats one who waits, locked or not; its user needs not wait again."""
+    RejectPeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.RejectPeerRequest, _sfu_service_pb2.RejectPeerResponse]
+    """Sends one who waits away (SessionEnded, REJECTED). It may try again."""
+    KickPeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.KickPeerRequest, _sfu_service_pb2.KickPeerResponse]
+    """Ends every session of the peer's user (SessionEnded, KICKED) and bans the user for the room's life."""
+    MutePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.MutePeerRequest, _sfu_service_pb2.MutePeerResponse]
+    """Pauses all audio of the peer's user, on every device, and what it publishes later."""
+    UnmutePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UnmutePeerRequest, _sfu_service_pb2.UnmutePeerResponse]
+    """Ends that. What the user had paused itself stays paused."""
 
 @_typing.type_check_only
 class SfuServiceAsyncStub(SfuServiceStub):
@@ -118,9 +157,26 @@ class SfuServiceAsyncStub(SfuServiceStub):
     A gateway that had no reply may ask again, with another request_id too: for the same session, peer
     and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
     The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+
+    With resume_counter it is a peer of a room whose worker died or lost it: see there.
     """
+    AttachSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.AttachSessionRequest, _sfu_service_pb2.AttachSessionResponse]  # type: ignore[assignment]
+    """Binds a session to a new connection of its client: on this gateway or another, after a broken
+    connection or beside a live one, which is told SessionEnded (REPLACED). Nothing of the session's
+    media is touched; its grace timer stops. From then on the session answers to the new key only.
+
+    Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
+    the reply may not reach the client, the counter of the newest attach is taken again until
+    ConfirmSession. A session that has left or was ended is SESSION_NOT_FOUND.
+    """
+    ConfirmSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ConfirmSessionRequest, _sfu_service_pb2.ConfirmSessionResponse]  # type: ignore[assignment]
+    """The client has spoken on the connection that was attached: the counter before is used up for good."""
     DetachSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.DetachSessionRequest, _sfu_service_pb2.DetachSessionResponse]  # type: ignore[assignment]
     """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
+    ForsakeSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ForsakeSessionRequest, _sfu_service_pb2.ForsakeSessionResponse]  # type: ignore[assignment]
+    """The client is gone, and the gateway had no reply to its JoinRoom or AttachSession, so it has no key:
+    a seat that is bound to this connection is left (a first join) or detached (all else).
+    """
     LeaveRoom: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.LeaveRoomRequest, _sfu_service_pb2.LeaveRoomResponse]  # type: ignore[assignment]
     """Takes a session out of its room and frees everything of it."""
     CreateTransport: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.CreateTransportRequest, _sfu_service_pb2.CreateTransportResponse]  # type: ignore[assignment]
@@ -157,6 +213,28 @@ class SfuServiceAsyncStub(SfuServiceStub):
     """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
     rejects are closed.
     """
+    UpdatePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]  # type: ignore[assignment]
+    """Changes what others see of the caller. What is absent stays."""
+    SendMessage: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]  # type: ignore[assignment]
+    """A text message: of a candidate to the proctors or to one of them, of a proctor to everyone or to one.
+    Observers have no voice: MAY_NOT_SEND. It is kept in the logs of those who get it, nowhere else.
+    """
+    LockRoom: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.LockRoomRequest, _sfu_service_pb2.LockRoomResponse]  # type: ignore[assignment]
+    """Below: for moderators only, everyone else gets NOT_A_MODERATOR. A peer that the caller may not see is
+    PEER_NOT_FOUND, another moderator PEER_IS_MODERATOR. Repeats of a decision that holds do nothing.
+    PauseProducer and ResumeProducer of another's producer are a moderator's too.
+    """
+    UnlockRoom: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UnlockRoomRequest, _sfu_service_pb2.UnlockRoomResponse]  # type: ignore[assignment]
+    AdmitPeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.AdmitPeerRequest, _sfu_service_pb2.AdmitPeerResponse]  # type: ignore[assignment]
+    """Seats one who waits, locked or not; its user needs not wait again."""
+    RejectPeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.RejectPeerRequest, _sfu_service_pb2.RejectPeerResponse]  # type: ignore[assignment]
+    """Sends one who waits away (SessionEnded, REJECTED). It may try again."""
+    KickPeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.KickPeerRequest, _sfu_service_pb2.KickPeerResponse]  # type: ignore[assignment]
+    """Ends every session of the peer's user (SessionEnded, KICKED) and bans the user for the room's life."""
+    MutePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.MutePeerRequest, _sfu_service_pb2.MutePeerResponse]  # type: ignore[assignment]
+    """Pauses all audio of the peer's user, on every device, and what it publishes later."""
+    UnmutePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UnmutePeerRequest, _sfu_service_pb2.UnmutePeerResponse]  # type: ignore[assignment]
+    """Ends that. What the user had paused itself stays paused."""
 
 class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
     """Rooms, sessions, transports, producers and consumers of one worker."""
@@ -195,7 +273,32 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         A gateway that had no reply may ask again, with another request_id too: for the same session, peer
         and role, over the watch that the seat is bound to, it gets the key and the room as it is by then.
         The rest of the request does not change the seat. Anyone else gets ALREADY_JOINED.
+
+        With resume_counter it is a peer of a room whose worker died or lost it: see there.
         """
+
+    @_abc_1.abstractmethod
+    def AttachSession(
+        self,
+        request: _sfu_service_pb2.AttachSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.AttachSessionResponse, _abc.Awaitable[_sfu_service_pb2.AttachSessionResponse]]:
+        """Binds a session to a new connection of its client: on this gateway or another, after a broken
+        connection or beside a live one, which is told SessionEnded (REPLACED). Nothing of the session's
+        media is touched; its grace timer stops. From then on the session answers to the new key only.
+
+        Each attach uses up the counter it came with: another one is refused with RESUME_TOKEN_USED. Since
+        the reply may not reach the client, the counter of the newest attach is taken again until
+        ConfirmSession. A session that has left or was ended is SESSION_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmSession(
+        self,
+        request: _sfu_service_pb2.ConfirmSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.ConfirmSessionResponse, _abc.Awaitable[_sfu_service_pb2.ConfirmSessionResponse]]:
+        """The client has spoken on the connection that was attached: the counter before is used up for good."""
 
     @_abc_1.abstractmethod
     def DetachSession(
@@ -204,6 +307,16 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sfu_service_pb2.DetachSessionResponse, _abc.Awaitable[_sfu_service_pb2.DetachSessionResponse]]:
         """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
+
+    @_abc_1.abstractmethod
+    def ForsakeSession(
+        self,
+        request: _sfu_service_pb2.ForsakeSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.ForsakeSessionResponse, _abc.Awaitable[_sfu_service_pb2.ForsakeSessionResponse]]:
+        """The client is gone, and the gateway had no reply to its JoinRoom or AttachSession, so it has no key:
+        a seat that is bound to this connection is left (a first join) or detached (all else).
+        """
 
     @_abc_1.abstractmethod
     def LeaveRoom(
@@ -336,5 +449,81 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
         rejects are closed.
         """
+
+    @_abc_1.abstractmethod
+    def UpdatePeer(
+        self,
+        request: _sfu_service_pb2.UpdatePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.UpdatePeerResponse, _abc.Awaitable[_sfu_service_pb2.UpdatePeerResponse]]:
+        """Changes what others see of the caller. What is absent stays."""
+
+    @_abc_1.abstractmethod
+    def SendMessage(
+        self,
+        request: _sfu_service_pb2.SendMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.SendMessageResponse, _abc.Awaitable[_sfu_service_pb2.SendMessageResponse]]:
+        """A text message: of a candidate to the proctors or to one of them, of a proctor to everyone or to one.
+        Observers have no voice: MAY_NOT_SEND. It is kept in the logs of those who get it, nowhere else.
+        """
+
+    @_abc_1.abstractmethod
+    def LockRoom(
+        self,
+        request: _sfu_service_pb2.LockRoomRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.LockRoomResponse, _abc.Awaitable[_sfu_service_pb2.LockRoomResponse]]:
+        """Below: for moderators only, everyone else gets NOT_A_MODERATOR. A peer that the caller may not see is
+        PEER_NOT_FOUND, another moderator PEER_IS_MODERATOR. Repeats of a decision that holds do nothing.
+        PauseProducer and ResumeProducer of another's producer are a moderator's too.
+        """
+
+    @_abc_1.abstractmethod
+    def UnlockRoom(
+        self,
+        request: _sfu_service_pb2.UnlockRoomRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.UnlockRoomResponse, _abc.Awaitable[_sfu_service_pb2.UnlockRoomResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AdmitPeer(
+        self,
+        request: _sfu_service_pb2.AdmitPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.AdmitPeerResponse, _abc.Awaitable[_sfu_service_pb2.AdmitPeerResponse]]:
+        """Seats one who waits, locked or not; its user needs not wait again."""
+
+    @_abc_1.abstractmethod
+    def RejectPeer(
+        self,
+        request: _sfu_service_pb2.RejectPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.RejectPeerResponse, _abc.Awaitable[_sfu_service_pb2.RejectPeerResponse]]:
+        """Sends one who waits away (SessionEnded, REJECTED). It may try again."""
+
+    @_abc_1.abstractmethod
+    def KickPeer(
+        self,
+        request: _sfu_service_pb2.KickPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.KickPeerResponse, _abc.Awaitable[_sfu_service_pb2.KickPeerResponse]]:
+        """Ends every session of the peer's user (SessionEnded, KICKED) and bans the user for the room's life."""
+
+    @_abc_1.abstractmethod
+    def MutePeer(
+        self,
+        request: _sfu_service_pb2.MutePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.MutePeerResponse, _abc.Awaitable[_sfu_service_pb2.MutePeerResponse]]:
+        """Pauses all audio of the peer's user, on every device, and what it publishes later."""
+
+    @_abc_1.abstractmethod
+    def UnmutePeer(
+        self,
+        request: _sfu_service_pb2.UnmutePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.UnmutePeerResponse, _abc.Awaitable[_sfu_service_pb2.UnmutePeerResponse]]:
+        """Ends that. What the user had paused itself stays paused."""
 
 def add_SfuServiceServicer_to_server(servicer: SfuServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,6 +5,8 @@ const SILENCE_MICROS: u64 = 500_000;
 /// It is, if another one has begun so many frames since: a screen share may send one frame a second on
 /// all layers, a camera in the dark five.
 const FRAMES: usize = 5;
+/// No packet that was overtaken comes after so long.
+const ABSENCE_MICROS: u64 = 2_000_000;
 
 #[derive(Debug, Default)]
 pub struct Activity {
@@ -38,6 +40,11 @@ impl Activity {
     pub fn has_fallen_behind(&self, other: &Self, now_micros: u64) -> bool {
         let silent_micros = now_micros.saturating_sub(self.seen_at_micros);
         silent_micros >= SILENCE_MICROS && other.begun_at_micros[other.oldest] > self.seen_at_micros
+    }
+
+    /// Whether nothing came for so long that whatever does is no leftover.
+    pub fn is_absent(&self, now_micros: u64) -> bool {
+        now_micros.saturating_sub(self.seen_at_micros) >= ABSENCE_MICROS
     }
 
     pub fn end(&mut self) {

@@ -15,6 +15,13 @@ const MAX_JUMP_SECONDS: i64 = 10;
 /// So are those that lie further back than this: retransmission delays the start of a key frame less.
 const MAX_LAG_SECONDS: i64 = 1;
 
+/// Losses as reports tell them, in 256ths: from here on repairs go astray often enough to be seen.
+const LOSSY: u32 = 5;
+/// More than this is a path that is full, to which nothing is to be added.
+const FULL: u32 = 51;
+/// A report counts for one part in this many.
+const LOSS_SCALE: u32 = 4;
+
 /// Whether the stream runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
@@ -54,6 +61,8 @@ pub struct Consumer {
     pub clock_rate: u32,
     pub counts: Sent,
     pub round_trip_micros: Option<u64>,
+    /// Losses by its reports, in 256ths, smoothed and times `LOSS_SCALE`.
+    loss_scaled: u32,
     pub ring: SentRing,
     paused: bool,
     flow: Flow,
@@ -120,6 +129,7 @@ impl Consumer {
             clock_rate: 0,
             counts: Sent::default(),
             round_trip_micros: None,
+            loss_scaled: 0,
             ring: SentRing::new(wiring.video),
             paused: config.paused,
             flow: Flow::Waiting,
@@ -176,6 +186,18 @@ impl Consumer {
 
     pub fn note_told(&mut self, layer: usize) {
         self.told = Some(layer);
+    }
+
+    /// A report says which part of the last packets was lost, in 256ths.
+    pub fn note_loss(&mut self, fraction: u8) {
+        self.loss_scaled = self.loss_scaled - self.loss_scaled / LOSS_SCALE + u32::from(fraction);
+    }
+
+    /// How often to send a packet again that is asked for. A browser that only receives does not know
+    /// the round trip and asks again after 100 ms: too late for the picture.
+    pub fn copies(&self) -> u32 {
+        let is_lossy = (LOSSY..=FULL).contains(&(self.loss_scaled / LOSS_SCALE));
+        if is_lossy { 2 } else { 1 }
     }
 
     pub fn is_paused(&self) -> bool {

@@ -74,17 +74,21 @@ impl Core {
         // A layer that is not sent has no key frames, and the others would have them in vain.
         let is_active = |encoding: &Encoding| encoding.activity.is_active();
         let none_is_active = !producer.encodings.iter().any(is_active);
-        let mut media_ssrc = None;
-        for encoding in &mut producer.encodings {
-            if encoding.ssrc.is_none() || !(none_is_active || is_active(encoding)) {
+        let mut chosen = None;
+        for (layer, encoding) in producer.encodings.iter_mut().enumerate() {
+            let Some(ssrc) = encoding.ssrc else {
+                continue;
+            };
+            if !(none_is_active || is_active(encoding)) {
                 continue;
             }
             if std::mem::take(&mut encoding.wanted) || needs(encoding) {
-                media_ssrc = media_ssrc.or(encoding.ssrc);
+                let candidate = (!producer.key_frames.comes_next(layer), layer, ssrc);
+                chosen = Some(chosen.map_or(candidate, |other| candidate.min(other)));
             }
         }
-        let media_ssrc = media_ssrc?;
-        producer.key_frames.note_sent(now.micros);
+        let (_, layer, media_ssrc) = chosen?;
+        producer.key_frames.note_sent(layer, now.micros);
         self.counters.plis_out.one();
         let transport = self.transports.get_mut(producer.transport)?;
         send_rtcp(transport, io.out, &self.counters, |buffer| {

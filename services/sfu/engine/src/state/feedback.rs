@@ -19,8 +19,6 @@ const TICK_MICROS: u64 = 10_000;
 /// Browsers lower their rate when feedback stays away for long.
 const FEEDBACK_MICROS: u64 = 50_000;
 const REPORT_MICROS: u64 = 1_000_000;
-/// Nothing tells the round trip to a publisher, who sends no receiver reports about us.
-const PUBLISHER_ROUND_TRIP_MS: u64 = 100;
 /// As many as fit a datagram with SRTCP's overhead; RFC 3550 allows 31.
 const MAX_BLOCKS: usize = 31;
 /// A sender report with its CNAME is begun only if there is this much room left.
@@ -45,12 +43,10 @@ impl Core {
         for index in 0..self.producers.bound() {
             self.tick_producer(index, now, io);
         }
-        for index in 0..self.consumers.bound() {
-            self.tell_layer(index, io);
-        }
         for index in 0..self.transports.bound() {
             self.expire_consent(index, now);
             self.announce(index, io);
+            self.tell_layers(index, io);
             self.send_feedback(index, now, io);
             self.send_receiver_reports(index, now, io);
             self.send_sender_reports(index, now, io);
@@ -80,9 +76,7 @@ impl Core {
         let media_ssrc = encoding.ssrc?;
         let lost = &mut self.lost;
         lost.clear();
-        encoding
-            .losses
-            .due(now.micros / 1_000, PUBLISHER_ROUND_TRIP_MS, lost);
+        encoding.losses.due(now.micros / 1_000, lost);
         if !producer.nack {
             // They were only to grow old, else they would add up to a gap that cannot be mended.
             return None;

@@ -142,19 +142,20 @@ impl Core {
         let extended = encoding.sequences.unwrap(header.sequence);
         let media = MediaPacket::new(header, packet, &codec, &producer.extensions);
         let is_empty = media.payload().is_empty();
+        let millis = arrival.now.micros / 1_000;
+        let arrived = encoding.losses.receive(extended, millis);
         let mut goes_on = true;
         if !role.rtx {
             let (came_at, rate) = (arrival.micros, codec.clock_rate);
             let reception = &mut encoding.reception;
             goes_on = reception.note(extended, header.timestamp, came_at, rate);
-            if !is_empty {
+            // Without RTX what comes again does so by itself.
+            let is_old = matches!(arrived, nack::Arrival::Recovered | nack::Arrival::Late);
+            if !(is_empty || is_old) {
                 encoding.activity.note(header.timestamp, arrival.now.micros);
             }
         }
-        match encoding
-            .losses
-            .receive(extended, arrival.now.micros / 1_000)
-        {
+        match arrived {
             nack::Arrival::Newest if goes_on => {}
             nack::Arrival::Recovered => {}
             nack::Arrival::Late => {
@@ -312,6 +313,7 @@ impl Route<'_> {
                 came_at_micros: passage.came_at_micros,
                 bridge,
             });
+            self.transport.layers_untold = true;
         }
         let place = self.consumer.place(passage.extended);
         if place.is_none() {

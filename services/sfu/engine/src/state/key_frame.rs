@@ -10,6 +10,8 @@ const MAX_INTERVAL_MICROS: u64 = 2_400_000;
 #[derive(Debug, Default)]
 pub struct KeyFrameRequests {
     sent_at_micros: Option<u64>,
+    /// The encoding that the last one named.
+    named: usize,
     /// Requests since the last key frame.
     in_vain: u32,
     sent: u64,
@@ -24,8 +26,15 @@ impl KeyFrameRequests {
         at.is_none_or(|at| now_micros.saturating_sub(at) >= interval_micros)
     }
 
-    pub fn note_sent(&mut self, now_micros: u64) {
+    /// Whether an encoding lies above the one that was named last. Each has its turn, because not every
+    /// publisher answers with key frames of all, and one that never comes must not keep others waiting.
+    pub fn comes_next(&self, encoding: usize) -> bool {
+        encoding > self.named
+    }
+
+    pub fn note_sent(&mut self, encoding: usize, now_micros: u64) {
         self.sent_at_micros = Some(now_micros);
+        self.named = encoding;
         self.in_vain += 1;
         self.sent += 1;
     }
@@ -49,7 +58,7 @@ mod tests {
         let mut sent = Vec::new();
         for milli in millis {
             if requests.is_rested(milli * 1_000) {
-                requests.note_sent(milli * 1_000);
+                requests.note_sent(0, milli * 1_000);
                 sent.push(milli);
             }
         }

@@ -41,15 +41,28 @@ impl Core {
         Some(())
     }
 
-    /// Tells the owner which encoding a consumer of video gets, unless it knows or there is no room.
-    pub(super) fn tell_layer(&mut self, index: usize, io: &mut Io<'_>) -> Option<()> {
-        let consumer = self.consumers.get_mut(index)?;
-        let layer = consumer.untold()?;
-        let event = Event::ConsumerLayer {
-            consumer: consumer.handle,
-            layer: layer as u32,
-        };
-        if push(&self.counters, io, event) {
+    /// Tells the owner which encodings the consumers of video on a transport get, as far as it does not
+    /// know and there is room.
+    pub(super) fn tell_layers(&mut self, transport: usize, io: &mut Io<'_>) -> Option<()> {
+        let transport = self.transports.get_mut(transport)?;
+        if !std::mem::take(&mut transport.layers_untold) {
+            return None;
+        }
+        for &index in &transport.consumers {
+            let Some(consumer) = self.consumers.get_mut(index) else {
+                continue;
+            };
+            let Some(layer) = consumer.untold() else {
+                continue;
+            };
+            let event = Event::ConsumerLayer {
+                consumer: consumer.handle,
+                layer: layer as u32,
+            };
+            if !push(&self.counters, io, event) {
+                transport.layers_untold = true;
+                return None;
+            }
             consumer.note_told(layer);
         }
         Some(())

@@ -106,15 +106,11 @@ impl Encoding {
         })
     }
 
-    /// Nobody may start with the latest one.
-    pub fn forget_key_frame(&mut self) {
-        self.key_frame = None;
-    }
-
-    /// Only another key frame leads on.
+    /// Only a key frame that is yet to come leads on. What is missing is given up: the start of a key
+    /// frame among it would send everyone again what has come since, over and over.
     pub fn restart(&mut self) {
-        self.forget_key_frame();
-        self.wanted = true;
+        self.key_frame = None;
+        self.losses.give_up();
     }
 
     /// Another SSRC sends it from now on. What was kept of the one before stays for who asks for it.

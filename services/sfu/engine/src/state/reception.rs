@@ -46,7 +46,8 @@ pub struct Reception {
 
 impl Reception {
     /// A packet came by itself; retransmissions do not count (RFC 4588, 4). Answers whether its
-    /// timestamp goes on from the one before.
+    /// timestamp goes on from the one before. That of one that was overtaken, or that comes again, says
+    /// nothing about the time that packets take, though RFC 3550, 6.4.1 counts it as jitter.
     pub fn note(
         &mut self,
         extended: u64,
@@ -54,9 +55,13 @@ impl Reception {
         arrival_micros: u64,
         clock_rate: u32,
     ) -> bool {
+        let is_overtaken = extended < self.highest;
         self.first = Some(self.first.map_or(extended, |first| first.min(extended)));
         self.highest = self.highest.max(extended);
         self.received += 1;
+        if is_overtaken {
+            return true;
+        }
         let ticks = u128::from(arrival_micros) * u128::from(clock_rate) / 1_000_000;
         let transit = (ticks as u32).wrapping_sub(timestamp);
         let Some(before) = self.transit.replace(transit) else {

@@ -34,7 +34,7 @@ impl Core {
             self.counters.nacks_in.one();
             let sent = self.retransmit(stream.consumer, sequence, now, io);
             match sent {
-                Ok(()) => self.counters.retransmitted.one(),
+                Ok(copies) => self.counters.retransmitted.add(copies),
                 Err(Refusal::Gone) => self.counters.nack_gone.one(),
                 Err(Refusal::Repeated) => self.counters.nack_repeated.one(),
             }
@@ -47,7 +47,7 @@ impl Core {
         sequence: u16,
         now: Now,
         io: &mut Io<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<u64, Refusal> {
         let consumer = self.consumers.get_mut(consumer).ok_or(Refusal::Gone)?;
         consumer.counts.nacks += 1;
         let out = consumer.extend(sequence).ok_or(Refusal::Gone)?;
@@ -71,12 +71,17 @@ impl Core {
         // nonce would give the key of the tag away (RFC 7714, 8.4).
         let same = Shape::media(consumer, &packet, codec.payload_type, place, first_marks);
         let rtx_type = codec.rtx_payload_type;
-        let by_rtx = rtx_shape(transport, consumer, same, rtx_type, now);
-        let shape = by_rtx.unwrap_or(same);
-        if send_packet(transport, consumer, &packet, &shape, io.out, &self.counters) {
-            consumer.counts.retransmitted += 1;
+        let mut copies = 0;
+        // The same numbers twice would be a replay to the receiver: only RTX has new ones.
+        let has_rtx = rtx_type.is_some() && consumer.rtx_ssrc.is_some();
+        for _ in 0..if has_rtx { consumer.copies() } else { 1 } {
+            let by_rtx = rtx_shape(transport, consumer, same, rtx_type, now);
+            let shape = by_rtx.unwrap_or(same);
+            let sent = send_packet(transport, consumer, &packet, &shape, io.out, &self.counters);
+            copies += u64::from(sent);
         }
-        Ok(())
+        consumer.counts.retransmitted += copies;
+        Ok(copies)
     }
 }
 

@@ -62,7 +62,8 @@ impl Core {
     }
 
     /// Finds the producer that a stream belongs to and binds it. One that speaks at present, when that
-    /// is given, and has never been retired, takes the place of another.
+    /// is given, takes the place of another; one that was itself retired only if the other is absent,
+    /// since its packets may be late ones.
     pub(super) fn claim(
         &mut self,
         transport: usize,
@@ -73,8 +74,10 @@ impl Core {
         let transport = self.transports.get_mut(transport)?;
         let producer = self.producers.get_mut(role.producer)?;
         if let Some(before) = *producer.ssrc_mut(role)? {
-            let now = now.filter(|_| certain && !transport.has_departed(stream.ssrc));
+            let departed = transport.has_departed(stream.ssrc);
             let encoding = producer.encodings.get_mut(role.encoding)?;
+            let activity = &encoding.activity;
+            let now = now.filter(|now| certain && (!departed || activity.is_absent(now.micros)));
             if !now.is_some_and(|now| encoding.takeovers.take(now.micros)) {
                 self.counters.duplicate_ssrc.one();
                 return None;
@@ -135,8 +138,8 @@ impl Core {
         let producer = self.producers.get_mut(index)?;
         producer.paused = false;
         for encoding in &mut producer.encodings {
-            // What came meanwhile was not meant to be seen.
-            encoding.forget_key_frame();
+            // What came meanwhile was not meant to be seen, nor what of it comes yet.
+            encoding.restart();
         }
         self.wake_consumers(index, now, io);
         Some(())
@@ -208,6 +211,10 @@ impl Core {
         let index = self.consumers.insert(handle, consumer)?;
         encoding.consumers.push(index);
         transport.add_consumer(index, ssrcs);
+        if encoding.fresh_key_frame(now.micros).is_none() {
+            // While its client is still setting up what the picture will go through: it is here by then.
+            self.ask_key_frame(producer_index, layer, now, io);
+        }
         self.ask_key_frame_for(index, now, io);
         Some(())
     }

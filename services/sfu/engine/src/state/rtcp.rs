@@ -102,7 +102,11 @@ impl Core {
             let stream = transport.outgoing.get(&block.ssrc);
             let consumer = stream.filter(|stream| !stream.rtx);
             let consumer = consumer.and_then(|stream| self.consumers.get_mut(stream.consumer));
-            if let (Some(consumer), Some(micros)) = (consumer, block.round_trip_us(now.ntp())) {
+            let Some(consumer) = consumer else {
+                continue;
+            };
+            consumer.note_loss(block.fraction_lost);
+            if let Some(micros) = block.round_trip_us(now.ntp()) {
                 consumer.round_trip_micros = Some(micros);
             }
         }

@@ -76,6 +76,9 @@ pub struct Transport {
     /// Transport-wide sequence number of the next packet.
     pub wide_sequence: u16,
     pub sender_report_at_micros: u64,
+    /// A consumer has started since the owner was told what each gets: to look at all of them with each
+    /// tick would cost more than the tick.
+    pub layers_untold: bool,
 
     #[cfg(test)]
     pub explodes: bool,
@@ -113,6 +116,7 @@ impl Transport {
             retired: Retired::default(),
             wide_sequence: 0,
             sender_report_at_micros: 0,
+            layers_untold: false,
             #[cfg(test)]
             explodes: false,
         }

@@ -6,6 +6,8 @@ pub const MAX_MISSING: usize = 1_000;
 const REORDER_TOLERANCE_MS: u64 = 5;
 /// Not more often than this, however short the round trip is.
 const MIN_INTERVAL_MS: u64 = 40;
+/// While nothing has come again yet.
+const DEFAULT_ROUND_TRIP_MS: u64 = 100;
 const MAX_ATTEMPTS: u8 = 10;
 
 /// What the arrival of a packet meant.
@@ -26,6 +28,8 @@ struct Missing {
     sequence: u64,
     /// When to ask next.
     due_ms: u64,
+    /// When it was asked for last.
+    asked_ms: u64,
     attempts: u8,
 }
 
@@ -35,6 +39,8 @@ pub struct LossDetector {
     highest: Option<u64>,
     /// Ascending.
     missing: Vec<Missing>,
+    /// From asking to the packet, smoothed.
+    round_trip_ms: Option<u64>,
 }
 
 impl LossDetector {
@@ -49,7 +55,7 @@ impl LossDetector {
             return Arrival::Newest;
         };
         if sequence <= highest {
-            return self.recover(sequence);
+            return self.recover(sequence, now_ms);
         }
         self.highest = Some(sequence);
         let gap = sequence - highest - 1;
@@ -62,6 +68,7 @@ impl LossDetector {
         self.missing.extend(skipped.map(|sequence| Missing {
             sequence,
             due_ms,
+            asked_ms: now_ms,
             attempts: 0,
         }));
         Arrival::Newest
@@ -69,8 +76,8 @@ impl LossDetector {
 
     /// Append to `out` the numbers to ask for now, ascending, and count the attempt. Those that
     /// were asked for ten times in vain are given up.
-    pub fn due(&mut self, now_ms: u64, rtt_ms: u64, out: &mut Vec<u16>) {
-        let again_ms = now_ms.saturating_add(rtt_ms.max(MIN_INTERVAL_MS));
+    pub fn due(&mut self, now_ms: u64, out: &mut Vec<u16>) {
+        let again_ms = now_ms + self.patience_ms();
         self.missing.retain_mut(|missing| {
             if missing.due_ms > now_ms {
                 return true;
@@ -80,9 +87,17 @@ impl LossDetector {
             }
             missing.attempts += 1;
             missing.due_ms = again_ms;
+            missing.asked_ms = now_ms;
             out.push(missing.sequence as u16);
             true
         });
+    }
+
+    /// How long an answer may take: half as long again as usual, so that one that is a little late is
+    /// not asked for twice.
+    fn patience_ms(&self) -> u64 {
+        let round_trip_ms = self.round_trip_ms.unwrap_or(DEFAULT_ROUND_TRIP_MS);
+        (round_trip_ms * 3 / 2).max(MIN_INTERVAL_MS)
     }
 
     /// How many are missing.
@@ -90,13 +105,24 @@ impl LossDetector {
         self.missing.len()
     }
 
-    fn recover(&mut self, sequence: u64) -> Arrival {
+    /// Nothing of what is missing counts any more, should it come.
+    pub fn give_up(&mut self) {
+        self.missing.clear();
+    }
+
+    fn recover(&mut self, sequence: u64, now_ms: u64) -> Arrival {
         match self
             .missing
             .binary_search_by_key(&sequence, |missing| missing.sequence)
         {
             Ok(at) => {
-                self.missing.remove(at);
+                let missing = self.missing.remove(at);
+                // After two requests nobody knows which of them this answers (Karn's rule).
+                if missing.attempts == 1 {
+                    let sample_ms = now_ms.saturating_sub(missing.asked_ms);
+                    let before_ms = self.round_trip_ms.unwrap_or(sample_ms);
+                    self.round_trip_ms = Some((7 * before_ms + sample_ms) / 8);
+                }
                 Arrival::Recovered
             }
             Err(_) => Arrival::Late,
@@ -111,9 +137,9 @@ mod tests {
     use super::*;
     use crate::wire::testing::Xorshift;
 
-    fn due(detector: &mut LossDetector, now_ms: u64, rtt_ms: u64) -> Vec<u16> {
+    fn due(detector: &mut LossDetector, now_ms: u64) -> Vec<u16> {
         let mut out = Vec::new();
-        detector.due(now_ms, rtt_ms, &mut out);
+        detector.due(now_ms, &mut out);
         out
     }
 
@@ -123,8 +149,8 @@ mod tests {
         assert_eq!(detector.receive(65_534, 0), Arrival::Newest);
         assert_eq!(detector.receive(65_538, 10), Arrival::Newest);
         assert_eq!(detector.missing(), 3);
-        assert_eq!(due(&mut detector, 14, 20), [] as [u16; 0]);
-        assert_eq!(due(&mut detector, 15, 20), [65_535, 0, 1]);
+        assert_eq!(due(&mut detector, 14), [] as [u16; 0]);
+        assert_eq!(due(&mut detector, 15), [65_535, 0, 1]);
     }
 
     #[test]
@@ -133,24 +159,40 @@ mod tests {
         detector.receive(10, 0);
         detector.receive(12, 0);
         assert_eq!(detector.receive(11, 3), Arrival::Recovered);
-        assert_eq!(due(&mut detector, 1_000, 20), [] as [u16; 0]);
+        assert_eq!(due(&mut detector, 1_000), [] as [u16; 0]);
         assert_eq!(detector.receive(11, 4), Arrival::Late);
         assert_eq!(detector.receive(12, 4), Arrival::Late);
     }
 
+    /// What is asked for after packet `before` was followed by the one after the next.
+    fn lose_one(detector: &mut LossDetector, before: u64, now_ms: u64) -> Vec<u16> {
+        detector.receive(before, now_ms);
+        detector.receive(before + 2, now_ms);
+        due(detector, now_ms + 5)
+    }
+
     #[test]
-    fn repeats_wait_for_a_round_trip_but_at_least_forty_milliseconds() {
-        for (rtt_ms, interval_ms) in [(0, 40), (39, 40), (100, 100)] {
+    fn repeats_wait_half_as_long_again_as_answers_take_but_at_least_forty_milliseconds() {
+        for (round_trip_ms, interval_ms) in [(0, 40), (26, 40), (40, 60), (200, 300)] {
             let mut detector = LossDetector::new();
-            detector.receive(1, 0);
-            detector.receive(3, 0);
-            assert_eq!(due(&mut detector, 5, rtt_ms), [2]);
-            assert_eq!(
-                due(&mut detector, 5 + interval_ms - 1, rtt_ms),
-                [] as [u16; 0]
-            );
-            assert_eq!(due(&mut detector, 5 + interval_ms, rtt_ms), [2]);
+            assert_eq!(lose_one(&mut detector, 1, 0), [2]);
+            assert_eq!(detector.receive(2, 5 + round_trip_ms), Arrival::Recovered);
+            assert_eq!(lose_one(&mut detector, 4, 1_000), [5]);
+            assert_eq!(due(&mut detector, 1_005 + interval_ms - 1), [] as [u16; 0]);
+            assert_eq!(due(&mut detector, 1_005 + interval_ms), [5]);
         }
+    }
+
+    #[test]
+    fn answer_after_two_requests_says_nothing_of_the_round_trip() {
+        let mut detector = LossDetector::new();
+        assert_eq!(lose_one(&mut detector, 1, 0), [2]);
+        assert_eq!(due(&mut detector, 5 + 149), [] as [u16; 0]);
+        assert_eq!(due(&mut detector, 5 + 150), [2]);
+        assert_eq!(detector.receive(2, 5 + 151), Arrival::Recovered);
+        assert_eq!(lose_one(&mut detector, 4, 1_000), [5]);
+        assert_eq!(due(&mut detector, 1_005 + 149), [] as [u16; 0]);
+        assert_eq!(due(&mut detector, 1_005 + 150), [5]);
     }
 
     #[test]
@@ -159,11 +201,11 @@ mod tests {
         detector.receive(1, 0);
         detector.receive(3, 0);
         let asked: usize = (0..100)
-            .map(|round| due(&mut detector, 5 + round * 40, 0).len())
+            .map(|round| due(&mut detector, 5 + round * 150).len())
             .sum();
         assert_eq!(asked, 10);
         assert_eq!(detector.missing(), 0);
-        assert_eq!(detector.receive(2, 9_000), Arrival::Late);
+        assert_eq!(detector.receive(2, 90_000), Arrival::Late);
     }
 
     #[test]
@@ -201,7 +243,7 @@ mod tests {
                 Arrival::Late
             };
             assert_eq!(detector.receive(sequence, now_ms), expected);
-            for given_up in due(&mut detector, now_ms, 0) {
+            for given_up in due(&mut detector, now_ms) {
                 let index = missing.iter().find(|index| **index as u16 == given_up);
                 assert!(index.is_some(), "{given_up} is not missing");
             }

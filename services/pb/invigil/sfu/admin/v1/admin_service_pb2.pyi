@@ -197,12 +197,22 @@ class RoomSummary(_message.Message):
     GENERATION_FIELD_NUMBER: _builtins.int
     VISIBILITY_FIELD_NUMBER: _builtins.int
     PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    WAITING_PEERS_FIELD_NUMBER: _builtins.int
     room_id: _builtins.str
     epoch: _builtins.str
     generation: _builtins.int
     visibility: _room_pb2.Visibility.ValueType
     @_builtins.property
     def participants(self) -> _containers.RepeatedCompositeFieldContainer[_room_pb2.Participant]: ...
+    @_builtins.property
+    def settings(self) -> _room_pb2.RoomSettings:
+        """What moderators have decided."""
+
+    @_builtins.property
+    def waiting_peers(self) -> _containers.RepeatedCompositeFieldContainer[_room_pb2.WaitingPeer]:
+        """Those who wait to be let in."""
+
     def __init__(
         self,
         *,
@@ -211,10 +221,12 @@ class RoomSummary(_message.Message):
         generation: _builtins.int = ...,
         visibility: _room_pb2.Visibility.ValueType = ...,
         participants: _abc.Iterable[_room_pb2.Participant] | None = ...,
+        settings: _room_pb2.RoomSettings | None = ...,
+        waiting_peers: _abc.Iterable[_room_pb2.WaitingPeer] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "generation", b"generation", "participants", b"participants", "room_id", b"room_id", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "generation", b"generation", "participants", b"participants", "room_id", b"room_id", "settings", b"settings", "visibility", b"visibility", "waiting_peers", b"waiting_peers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -116,3 +116,17 @@ fn sound_is_not_told_and_a_sole_video_is() {
     lab.pass(10);
     assert_eq!(told(&mut lab), [(0, true)]);
 }
+
+#[test]
+fn packet_that_comes_again_does_not_make_a_quiet_layer_active() {
+    let mut lab = Lab::new();
+    let (publisher, _viewer) = call(&mut lab);
+    let next = film(&mut lab, &publisher, &[0, 1], 1..10, 30);
+    // The last but one of layer 1 is lost, and without RTX it comes again under its own number.
+    send(&mut lab, &publisher, 1, next + 1, false);
+    film(&mut lab, &publisher, &[0], next..next + 30, 30);
+    assert_eq!(told(&mut lab), [(0, true), (1, true), (1, false)]);
+    send(&mut lab, &publisher, 1, next, false);
+    lab.pass(10);
+    assert_eq!(told(&mut lab), []);
+}

@@ -331,3 +331,21 @@ fn sequence_numbers_that_jump_either_way_cost_the_publisher_a_key_frame_at_most(
         .collect();
     assert_eq!(sent, [0, 1, 2]);
 }
+
+#[test]
+fn packet_that_timestamps_jumped_over_comes_late_without_another_restart() {
+    let mut lab = Lab::new();
+    let (publisher, mut viewer) = call(&mut lab);
+    let jump = 90_000 * 3_600;
+    for (sequence, key, jump) in [
+        (1, true, 0),
+        (3, true, jump),
+        (2, false, 0),
+        (4, false, jump),
+    ] {
+        let head = header(VIDEO_TYPE, LAYERS[0], sequence, u32::from(sequence) + jump);
+        lab.receive(publisher.tuple, &publisher.protect(head, &[], &vp8(key)));
+    }
+    assert_eq!(lab.counter("streams_restarted"), 1);
+    assert_eq!(viewer.packets(&lab.sent()).len(), 3);
+}

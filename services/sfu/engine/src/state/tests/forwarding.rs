@@ -229,7 +229,7 @@ fn paused_producer_is_received_but_not_forwarded() {
 }
 
 #[test]
-fn key_frame_is_not_asked_for_before_the_viewer_could_get_it() {
+fn key_frame_is_asked_for_once_before_the_viewer_could_get_it_and_again_when_it_can() {
     let mut lab = Lab::new();
     let mut publisher = lab.connect(1);
     lab.apply(add_producer(
@@ -239,11 +239,39 @@ fn key_frame_is_not_asked_for_before_the_viewer_could_get_it() {
     ));
     lab.add_transport(2);
     lab.apply(add_consumer(1, 1, 2, consumer(OUT, None)));
+    assert_eq!(plis(&mut publisher, &lab.sent()), 1);
     lab.pass(1_500);
     assert_eq!(plis(&mut publisher, &lab.sent()), 0);
     lab.check(tuple(2), "ufrag2", true);
     lab.apply(Client::new(2, tuple(2)).set_keys());
     assert_eq!(plis(&mut publisher, &lab.sent()), 1);
+}
+
+#[test]
+fn viewer_whose_transport_is_ready_a_moment_later_starts_with_the_key_frame_that_is_here() {
+    let mut lab = Lab::new();
+    let mut publisher = lab.connect(1);
+    lab.apply(add_producer(
+        1,
+        1,
+        video(Some("1"), &[(Some(SSRC), None, None)]),
+    ));
+    lab.add_transport(2);
+    let mut paused = consumer(OUT, None);
+    paused.paused = true;
+    lab.apply(add_consumer(1, 1, 2, paused));
+    assert_eq!(plis(&mut publisher, &lab.sent()), 1);
+    send_video(&mut lab, &publisher, 10, 0, true);
+    send_video(&mut lab, &publisher, 11, 3_000, false);
+    lab.check(tuple(2), "ufrag2", true);
+    let mut viewer = Client::new(2, tuple(2));
+    lab.apply(viewer.set_keys());
+    lab.pass(200);
+    lab.sent();
+    lab.apply(Command::ResumeConsumer { consumer: 1 });
+    let sent = lab.sent();
+    assert_eq!(plis(&mut publisher, &sent), 0);
+    assert_eq!(viewer.packets(&sent).len(), 2);
 }
 
 #[test]

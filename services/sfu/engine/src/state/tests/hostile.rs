@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::lab::*;
+use super::layering::{LAYERS, call};
 use crate::command::Command;
 use crate::event::Event;
 use crate::wire::rtcp::write_nack;
@@ -213,4 +214,35 @@ fn forged_packets_of_new_ssrcs_make_nobody_forget_old_ones() {
     lab.receive(client.tuple, &datagram(0));
     assert_eq!(lab.counter("srtp_auth_failed"), 1);
     assert_eq!(lab.counter("srtp_replayed"), 1);
+}
+
+#[test]
+fn publisher_that_restarts_its_stream_over_and_over_makes_nobody_get_old_packets_each_time() {
+    let mut lab = Lab::new();
+    let (publisher, _viewer) = call(&mut lab);
+    let send = |lab: &mut Lab, sequence: u16, jump: u32, key| {
+        let timestamp = (u32::from(sequence) * 30).wrapping_add(jump);
+        let head = header(VIDEO_TYPE, LAYERS[0], sequence, timestamp);
+        lab.receive(publisher.tuple, &publisher.protect(head, &[], &vp8(key)));
+    };
+    send(&mut lab, 100, 0, true);
+    for sequence in 150..500 {
+        send(&mut lab, sequence, 0, false);
+    }
+    let before = lab.counter("rtp_packets_out");
+    for (round, missing) in (1..).zip(101..150) {
+        // Everyone waits, and then comes a start that all the others have overtaken.
+        send(
+            &mut lab,
+            499 + round,
+            u32::from(round % 2) * 90_000 * 3_600,
+            false,
+        );
+        let head = header(RTX_TYPE, LAYERS[0] + 0x1000, missing, 0);
+        let mut original = missing.to_be_bytes().to_vec();
+        original.extend(vp8(true));
+        lab.receive(publisher.tuple, &publisher.protect(head, &[], &original));
+    }
+    assert_eq!(lab.counter("streams_restarted"), 49);
+    assert_eq!(lab.counter("rtp_packets_out"), before);
 }

@@ -368,3 +368,105 @@ fn late_packet_of_the_layer_before_a_switch_is_dropped() {
     assert_eq!(layers(&mut viewer, &mut lab), [0]);
     assert_eq!(lab.counter("dropped_late"), 1);
 }
+
+#[test]
+fn nobody_who_watches_is_no_reason_to_ask_for_a_key_frame() {
+    let mut lab = Lab::new();
+    let (publisher, _viewer) = call(&mut lab);
+    lab.apply(Command::RemoveConsumer { consumer: 1 });
+    let before = lab.counter("plis_out");
+    send(&mut lab, &publisher, 0, 10, true);
+    send(&mut lab, &publisher, 0, 20_000, false);
+    lab.pass(1_000);
+    assert_eq!(lab.counter("streams_restarted"), 1);
+    assert_eq!(lab.counter("plis_out"), before);
+}
+
+#[test]
+fn viewer_that_was_away_with_a_switch_under_way_gets_a_picture_when_it_is_back() {
+    let mut lab = Lab::new();
+    let (mut publisher, mut viewer) = call(&mut lab);
+    for layer in 0..3 {
+        send(&mut lab, &publisher, layer, 10, true);
+    }
+    set_layer(&mut lab, 2);
+    // Its consent expires, while key frames come.
+    for number in 0..320 {
+        lab.pass(100);
+        lab.check(publisher.tuple, "ufrag1", true);
+        for layer in 0..3 {
+            send(&mut lab, &publisher, layer, 11 + number, number == 315);
+        }
+    }
+    layers(&mut viewer, &mut lab);
+    for number in 320..330 {
+        lab.pass(100);
+        lab.check(publisher.tuple, "ufrag1", true);
+        for layer in 0..3 {
+            send(&mut lab, &publisher, layer, 11 + number, false);
+        }
+    }
+    assert!(layers(&mut viewer, &mut lab).is_empty());
+    lab.check(viewer.tuple, "ufrag2", true);
+    lab.sent();
+    lab.pass(10);
+    let sent = lab.sent();
+    viewer.packets(&sent);
+    let control = publisher.control(&sent);
+    let asked = control.iter().flat_map(|packet| Compound::new(packet));
+    assert_eq!(
+        asked
+            .filter(|part| matches!(part, Control::Pli { .. }))
+            .count(),
+        1
+    );
+    for layer in 0..3 {
+        send(&mut lab, &publisher, layer, 400, true);
+    }
+    assert_eq!(layers(&mut viewer, &mut lab), [2]);
+}
+
+#[test]
+fn what_is_repaired_of_a_pause_is_not_seen_after_it() {
+    let mut lab = Lab::new();
+    let (publisher, mut viewer) = call(&mut lab);
+    send(&mut lab, &publisher, 0, 9, true);
+    lab.apply(Command::PauseProducer { producer: 1 });
+    for sequence in 11..15 {
+        send(&mut lab, &publisher, 0, sequence, false);
+    }
+    lab.apply(Command::ResumeProducer { producer: 1 });
+    // The start of a key frame that was taken during the pause.
+    send(&mut lab, &publisher, 0, 10, true);
+    assert_eq!(layers(&mut viewer, &mut lab), [0]);
+    send(&mut lab, &publisher, 0, 15, true);
+    assert_eq!(layers(&mut viewer, &mut lab), [0]);
+}
+
+#[test]
+fn layer_that_never_answers_keeps_no_other_from_being_asked_for() {
+    let mut lab = Lab::new();
+    let (mut publisher, mut viewer) = call(&mut lab);
+    let mut upper = consumer(OUT + 10, None);
+    upper.layer = 2;
+    lab.apply(add_consumer(2, 1, 2, upper));
+    for layer in 0..3 {
+        send(&mut lab, &publisher, layer, 10, false);
+    }
+    // Answers for each layer on its own, but never for the lowest.
+    for sequence in 11..60 {
+        lab.pass(100);
+        let sent = lab.sent();
+        viewer.packets(&sent);
+        let control = publisher.control(&sent);
+        let asked = control
+            .iter()
+            .flat_map(|packet| Compound::new(packet))
+            .any(|part| matches!(part, Control::Pli { media_ssrc, .. } if media_ssrc == LAYERS[2]));
+        for layer in 0..3 {
+            send(&mut lab, &publisher, layer, sequence, asked && layer == 2);
+        }
+    }
+    let got = layers(&mut viewer, &mut lab);
+    assert!(got.contains(&2), "{got:?}");
+}

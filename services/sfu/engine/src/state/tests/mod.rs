@@ -1,6 +1,7 @@
 //! The whole state with clients around it: datagrams in, datagrams out, and time by hand.
 
 mod activity;
+mod chance;
 mod connectivity;
 mod continuity;
 mod feedback;

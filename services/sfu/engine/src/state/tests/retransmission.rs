@@ -1,5 +1,7 @@
 use super::lab::*;
-use crate::wire::rtcp::{Compound, Packet as Control, write_nack};
+use crate::wire::rtcp::{
+    Compound, Packet as Control, ReportBlock, write_nack, write_receiver_report,
+};
 use crate::wire::rtx;
 
 const SSRC: u32 = 0x1111;
@@ -47,6 +49,59 @@ fn nacked_packet_comes_again_by_rtx() {
     assert_eq!(head.timestamp, packets[2].header.timestamp);
     let (original, payload) = rtx::parse(&again[0].payload).unwrap();
     assert_eq!((original, payload), (lost, &packets[2].payload[..]));
+    assert_eq!(lab.counter("retransmitted"), 1);
+}
+
+fn report_loss(lab: &mut Lab, viewer: &mut Client, fraction_lost: u8) {
+    let block = ReportBlock {
+        ssrc: OUT,
+        fraction_lost,
+        ..ReportBlock::default()
+    };
+    let mut buffer = [0; 64];
+    let length = write_receiver_report(&mut buffer, 9, &[block]).unwrap();
+    let datagram = viewer.protect_rtcp(&buffer[..length]);
+    lab.receive(viewer.tuple, &datagram);
+}
+
+/// How often one packet that a viewer asks for comes again.
+fn copies(lab: &mut Lab, publisher: &Client, viewer: &mut Client, sequence: u16) -> usize {
+    send(lab, publisher, sequence);
+    let lost = viewer.packets(&lab.sent())[0].header.sequence;
+    nack(lab, viewer, &[lost]);
+    let again = viewer.packets(&lab.sent());
+    let mut numbers: Vec<u16> = again.iter().map(|packet| packet.header.sequence).collect();
+    numbers.dedup();
+    assert_eq!(numbers.len(), again.len());
+    again.len()
+}
+
+#[test]
+fn on_a_lossy_path_each_repair_goes_twice_but_not_on_a_good_or_a_full_one() {
+    let mut lab = Lab::new();
+    let (publisher, mut viewer) = call(&mut lab, Some(OUT_RTX));
+    assert_eq!(copies(&mut lab, &publisher, &mut viewer, 10), 1);
+    // 5 %, then a third, then nothing, in 256ths.
+    for (sequence, fraction, expected) in [(11, 13, 2), (12, 85, 1), (13, 0, 1)] {
+        for _ in 0..20 {
+            report_loss(&mut lab, &mut viewer, fraction);
+        }
+        let found = copies(&mut lab, &publisher, &mut viewer, sequence);
+        assert_eq!(found, expected, "{fraction} of 256 lost");
+    }
+}
+
+#[test]
+fn without_rtx_nothing_goes_twice_however_lossy_the_path() {
+    let mut lab = Lab::new();
+    let (publisher, mut viewer) = call(&mut lab, None);
+    for _ in 0..20 {
+        report_loss(&mut lab, &mut viewer, 13);
+    }
+    send(&mut lab, &publisher, 10);
+    let lost = viewer.packets(&lab.sent())[0].header.sequence;
+    nack(&mut lab, &mut viewer, &[lost]);
+    assert_eq!(lab.sent().len(), 1);
     assert_eq!(lab.counter("retransmitted"), 1);
 }
 

@@ -89,7 +89,7 @@ fn ssrcs_that_change_with_each_packet_are_heard_twice_a_second_and_harm_no_other
 }
 
 #[test]
-fn ssrc_that_was_replaced_never_comes_back() {
+fn ssrc_that_was_replaced_comes_back_only_when_the_other_is_gone() {
     let mut lab = Lab::new();
     let (publisher, mut viewer) = call(&mut lab);
     send(&mut lab, &publisher, 71, "r0", 1, true);
@@ -97,9 +97,21 @@ fn ssrc_that_was_replaced_never_comes_back() {
     for sequence in 2..50 {
         lab.pass(100);
         send(&mut lab, &publisher, 71, "r0", sequence, true);
+        send(&mut lab, &publisher, 72, "r0", sequence, false);
     }
-    assert_eq!(viewer.packets(&lab.sent()).len(), 2);
     assert_eq!(lab.counter("duplicate_ssrc"), 48);
+    assert_eq!(viewer.packets(&lab.sent()).len(), 50);
+    for sequence in 50..90 {
+        lab.pass(100);
+        send(&mut lab, &publisher, 71, "r0", sequence, true);
+    }
+    assert_eq!(lab.counter("duplicate_ssrc"), 48 + 19);
+    let packets = viewer.packets(&lab.sent());
+    assert_eq!(packets.len(), 40 - 19);
+    for pair in packets.windows(2) {
+        let numbers = pair[1].header.sequence - pair[0].header.sequence;
+        assert_eq!(numbers, 1);
+    }
 }
 
 #[test]
