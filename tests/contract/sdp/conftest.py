@@ -10,7 +10,7 @@ from scripts.toolchain import has_webrtcbin
 from services.client.python.session import Session, joined
 from services.sfu.media.address import advertised_addresses
 from tests.contract.client.conftest import working
-from tests.support.client import Client
+from tests.support.client import Client, resumed
 from tests.support.client import joined as joined_raw
 from tests.support.gateway import ROOM, RunningGateway, mint, ready, running_gateway
 from tests.support.plain.aiortc import aiortc_peer
@@ -40,6 +40,13 @@ class House:
         token = mint(role, name.lower())
         async with PEERS[self.make]() as peer, plain(self.url, token, ROOM, name, peer) as client:
             yield client
+
+    @asynccontextmanager
+    async def back(self, client: PlainClient) -> AsyncIterator[None]:
+        """The client goes on over another socket."""
+        async with resumed(self.url, client.client) as again:
+            client.client = again
+            yield
 
     def join(self, name: str, role: str = "candidate") -> AbstractAsyncContextManager[Session]:
         """A client of mediasoup's shapes, with media."""

@@ -69,3 +69,22 @@ async def test_pause_of_a_producer_is_told_and_its_track_comes_back(house: House
         await picture.resume()
         await grace.client.event("consumer:resumed", consumerId=consumer["consumerId"])
         await grace.until_frames_grow(mid)
+
+
+async def test_socket_that_breaks_before_an_answer_costs_no_media(house: House) -> None:
+    async with house.join("Ada") as ada, house.plain("Grace", "proctor") as grace:
+        sound = await ada.publish(AudioStreamTrack())
+        heard = (await grace.consume(sound.producer_id))["rtpParameters"]["mid"]
+        await grace.until_frames_grow(heard)
+        grace.is_silent = True
+        picture = await ada.publish(VideoStreamTrack())
+        seen = (await grace.consume(picture.producer_id))["rtpParameters"]["mid"]
+        transport_id = grace.answered[-1]["transportId"]
+        await grace.client.event("sdp:offer", offerId=f"{transport_id}.o2")
+        await grace.client.cut()
+        # No part of the media, which goes on.
+        await grace.until_frames_grow(heard)
+        async with house.back(grace):
+            grace.is_silent = False
+            await grace.until_frames_grow(seen)
+            await grace.until_frames_grow(heard)

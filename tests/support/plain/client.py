@@ -13,12 +13,14 @@ from tests.support.poll import until
 
 @dataclass(slots=True)
 class PlainClient:
-    """Answers every offer of the server, as it comes."""
+    """Answers every offer of the server, as it comes; `client` may be another after a resume."""
 
     client: Client
     peer: Peer
     # Offers that were answered.
     answered: list[Payload] = field(default_factory=list)
+    # Offers are left unanswered.
+    is_silent: bool = False
 
     async def publish(self, **more: Any) -> Payload:
         """Offer, and take the answer; returns its payload."""
@@ -61,14 +63,13 @@ class PlainClient:
 
     async def answer_offers(self) -> None:
         """For ever."""
-        taken = 0
         while True:
+            taken = {offer["offerId"] for offer in self.answered}
             offers = [event.payload for event in self.client.events if event.type == "sdp:offer"]
-            if len(offers) == taken:
+            offer = next((offer for offer in offers if offer["offerId"] not in taken), None)
+            if self.is_silent or offer is None:
                 await asyncio.sleep(0.01)
                 continue
-            offer = offers[taken]
-            taken += 1
             sdp = await self.peer.answer(offer["sdp"])
             reply = await self.client.ask("sdp:answer", {"offerId": offer["offerId"], "sdp": sdp})
             assert reply == {"offerId": offer["offerId"]}
