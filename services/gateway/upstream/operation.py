@@ -6,7 +6,7 @@ from typing import Any
 
 from services.common.errors import Code, Refusal
 from services.gateway.core.effect import Answer
-from services.gateway.core.message import media, peer, text, transport
+from services.gateway.core.message import media, peer, sdp, text, transport
 from services.gateway.core.message.envelope import Payload
 from services.gateway.core.message.field import to_json, to_opaque_json
 from services.gateway.core.message.request import WorkerRequest
@@ -223,6 +223,38 @@ def _consume_result(result: pb.ConsumeResult) -> media.ConsumerCreated | media.C
     )
 
 
+def _sdp_offer(payload: sdp.SdpOfferPayload, call: pb.SessionCall) -> pb.ApplySdpOfferRequest:
+    return pb.ApplySdpOfferRequest(
+        call=call,
+        sdp=payload.sdp,
+        tracks=[
+            pb.SdpTrack(
+                mid=track.mid,
+                app_data_json=to_opaque_json(track.app_data),
+                audience_peer_ids=track.audience or [],
+            )
+            for track in payload.tracks
+        ],
+    )
+
+
+def _sdp_answered(_: object, response: pb.ApplySdpOfferResponse) -> Payload:
+    return sdp.SdpAnswered(
+        sdp=response.sdp,
+        transport_id=response.transport_id,
+        producers=[_track_result(result) for result in response.tracks],
+    )
+
+
+def _track_result(result: pb.SdpTrackResult) -> sdp.PublishedTrack | sdp.RejectedTrack:
+    mid = result.mid or None
+    if result.WhichOneof("result") == "producer_id":
+        muted = result.muted or None
+        return sdp.PublishedTrack(mid=mid, producer_id=result.producer_id, muted=muted)
+    refusal = Refusal(Code.PRODUCE_ERROR, result.failure.reason, result.failure.message)
+    return sdp.RejectedTrack(mid=mid, error=error_of(refusal, "produce"))
+
+
 def _on_transport(method: str, message: Callable[..., Any], reply: type[Any]) -> Operation:
     return Operation(method, message, lambda _, response: reply(transport_id=response.transport_id))
 
@@ -306,6 +338,14 @@ OPERATIONS: dict[type[Any], Operation] = {
         ),
     ),
     media.Consume: Operation("Consume", _consume, _consumed),
+    sdp.SdpOffer: Operation("ApplySdpOffer", _sdp_offer, _sdp_answered),
+    sdp.SdpAnswer: Operation(
+        "ApplySdpAnswer",
+        lambda payload, call: pb.ApplySdpAnswerRequest(
+            call=call, offer_id=payload.offer_id, sdp=payload.sdp
+        ),
+        lambda payload, _: sdp.SdpAnswerTaken(offer_id=payload.offer_id),
+    ),
     media.ProducerPause: _on_producer(
         "PauseProducer", pb.PauseProducerRequest, media.ProducerPaused
     ),

@@ -23,6 +23,7 @@ from services.sfu.control.mailbox import Overflow
 from services.sfu.control.moderation_service import ModerationCalls
 from services.sfu.control.room_wire import direction_from_wire
 from services.sfu.control.rtp_wire import capabilities_from_wire
+from services.sfu.control.sdp import apply_answer, apply_offer, receiving
 from services.sfu.control.seat import Seat
 from services.sfu.control.worker import Worker
 from services.sfu.core.moderation import Moderation
@@ -230,14 +231,16 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         )
 
         def action(seat: Seat) -> pb.ConsumeResponse:
-            results = seat.room.router.consume(
-                seat.session,
-                producer_ids,
-                wire.transport_id_from_wire(request.transport_id),
-                capabilities,
-                paused=request.paused,
-                preferred=wire.preferred_from_wire(request),
-            )
+            transport_id = wire.transport_id_from_wire(request.transport_id)
+            with receiving(seat, self._worker.media, transport_id):
+                results = seat.room.router.consume(
+                    seat.session,
+                    producer_ids,
+                    transport_id,
+                    capabilities,
+                    paused=request.paused,
+                    preferred=wire.preferred_from_wire(request),
+                )
             if len(results) == 1 and isinstance(results[0], Refusal):
                 raise results[0]
             return pb.ConsumeResponse(
@@ -297,6 +300,39 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         def action(seat: Seat) -> pb.RequestConsumerKeyFrameResponse:
             seat.room.router.request_key_frame(seat.session, ConsumerId(request.consumer_id))
             return pb.RequestConsumerKeyFrameResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def ApplySdpOffer(
+        self, request: pb.ApplySdpOfferRequest, context: Context
+    ) -> pb.ApplySdpOfferResponse:
+        def action(seat: Seat) -> pb.ApplySdpOfferResponse:
+            worker = self._worker
+            wishes = {track.mid: wire.wish_from_wire(track) for track in request.tracks}
+            answer = apply_offer(
+                seat, worker.media, worker.sdp, worker.clock_ms(), request.sdp, wishes
+            )
+            return pb.ApplySdpOfferResponse(
+                position=wire.position_to_wire(seat),
+                transport_id=answer.transport_id,
+                sdp=answer.sdp,
+                tracks=map(wire.published_to_wire, answer.published),
+                worker_id=self._worker_id,
+            )
+
+        return self._act(request, request.call, action)
+
+    async def ApplySdpAnswer(
+        self, request: pb.ApplySdpAnswerRequest, context: Context
+    ) -> pb.ApplySdpAnswerResponse:
+        def action(seat: Seat) -> pb.ApplySdpAnswerResponse:
+            worker = self._worker
+            transport_id = apply_answer(
+                seat, worker.media, worker.sdp, worker.clock_ms(), request.offer_id, request.sdp
+            )
+            return pb.ApplySdpAnswerResponse(
+                position=wire.position_to_wire(seat), transport_id=transport_id
+            )
 
         return self._act(request, request.call, action)
 

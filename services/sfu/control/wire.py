@@ -44,6 +44,7 @@ from services.sfu.core import port
 from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.peer import Transport
 from services.sfu.core.publication import ProduceRequest
+from services.sfu.core.publishing import Published, Wish
 from services.sfu.core.room import JoinRequest
 from services.sfu.core.router import MadeConsumer
 
@@ -315,6 +316,22 @@ def consume_result_to_wire(
             transport_id=result.consumer.transport_id,
             worker_id=worker_id,
         )
+    )
+
+
+def wish_from_wire(track: sfu_service_pb2.SdpTrack) -> Wish:
+    return Wish(track.app_data_json, tuple(map(PeerId, track.audience_peer_ids)))
+
+
+def published_to_wire(published: Published) -> sfu_service_pb2.SdpTrackResult:
+    result = published.result
+    if isinstance(result, Refusal):
+        return sfu_service_pb2.SdpTrackResult(
+            mid=published.mid,
+            failure=sfu_service_pb2.SdpTrackFailure(reason=result.reason, message=result.message),
+        )
+    return sfu_service_pb2.SdpTrackResult(
+        mid=published.mid, producer_id=result.producer_id, muted=result.muted
     )
 
 

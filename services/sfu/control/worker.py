@@ -34,6 +34,7 @@ from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command
 from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_session
 from services.sfu.control.watch import Ended, Watch, WatchBook
+from services.sfu.core.description import SdpFormat
 from services.sfu.core.effect import Effect, Message
 from services.sfu.core.limit import check_id, check_name, check_request_id
 from services.sfu.core.peer import Producer, Session
@@ -65,16 +66,19 @@ class WorkerConfig:
 class Worker:
     """Owned by the process; lives on its event loop. `start` it, `close` it at the end."""
 
-    def __init__(self, config: WorkerConfig, media: Media, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, config: WorkerConfig, media: Media, sdp: SdpFormat, clock_ms: Callable[[], int]
+    ) -> None:
         """`clock_ms` gives monotonic milliseconds."""
         self.config = config
         self.media = media
+        self.sdp = sdp
         self.is_draining = False
         self.rooms: dict[RoomId, Room] = {}
         self.seats = SeatBook()
         self.watches = WatchBook()
         self.operators = OperatorBook()
-        self.delivery = Delivery(self.seats, self.operators, self.close_watch)
+        self.delivery = Delivery(self.seats, self.operators, sdp, self.close_watch)
         self.clock_ms = clock_ms
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()

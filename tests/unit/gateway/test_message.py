@@ -165,9 +165,6 @@ def test_opaque_object_is_bounded_in_depth_and_size() -> None:
         ("data:produce", {"transportId": "t"}),
         ("data:consume", {}),
         ("data:close", {}),
-        ("sdp:offer", {"sdp": "v=0"}),
-        ("sdp:answer", {"offerId": "1", "sdp": "v=0"}),
-        ("ice:candidate", {"candidate": "", "sdpMid": "0", "sdpMLineIndex": 0}),
         ("stats:get", {"consumerId": "c"}),
     ],
 )

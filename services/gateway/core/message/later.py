@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from services.gateway.core.message.envelope import Request
 from services.gateway.core.message.field import (
@@ -10,8 +10,6 @@ from services.gateway.core.message.field import (
     WireModel,
 )
 from services.gateway.core.message.media import ConsumerName
-
-Sdp = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
 
 
 class RestartIcePayload(WireModel):
@@ -38,40 +36,6 @@ class Data(Request):
     payload: dict[str, JsonValue]
 
 
-class SdpOfferPayload(WireModel):
-    sdp: Sdp
-
-
-class SdpOffer(Request):
-    type: Literal["sdp:offer"]
-    payload: SdpOfferPayload
-
-
-class SdpAnswerPayload(WireModel):
-    offer_id: Identifier
-    sdp: Sdp
-
-
-class SdpAnswer(Request):
-    type: Literal["sdp:answer"]
-    payload: SdpAnswerPayload
-
-
-class IceCandidatePayload(WireModel):
-    # Empty marks the end of the candidates.
-    candidate: Annotated[str, StringConstraints(max_length=1024)]
-    sdp_mid: Annotated[str, StringConstraints(max_length=64)] | None = None
-    # RTCPeerConnection's own spelling.
-    sdp_m_line_index: Annotated[
-        Annotated[int, Field(ge=0, le=1024)] | None, Field(alias="sdpMLineIndex")
-    ] = None
-
-
-class IceCandidateAdd(Request):
-    type: Literal["ice:candidate"]
-    payload: IceCandidatePayload
-
-
 class StatsGetPayload(WireModel):
     transport_id: Identifier | None = None
     producer_id: Identifier | None = None
@@ -89,12 +53,4 @@ class StatsGet(Request):
     payload: StatsGetPayload
 
 
-NotBuilt = (
-    TransportRestartIce
-    | ConsumerSetPriority
-    | Data
-    | SdpOffer
-    | SdpAnswer
-    | IceCandidateAdd
-    | StatsGet
-)
+NotBuilt = TransportRestartIce | ConsumerSetPriority | Data | StatsGet

@@ -27,6 +27,10 @@ class Layers(WireModel):
     temporal_layer: Layer | None = None
 
 
+# The peers for whom alone a producer is. Absent: all who may see the publisher.
+Audience = Annotated[list[Identifier], Field(min_length=1, max_length=256)]
+
+
 class ProducePayload(WireModel):
     kind: MediaKind
     rtp_parameters: RtpParameters | None = None
@@ -34,8 +38,7 @@ class ProducePayload(WireModel):
     app_data: Opaque | None = None
     paused: bool = False
     producer_id: Identifier | None = None
-    # The peers for whom alone it is. Absent: all who may see the publisher.
-    audience: Annotated[list[Identifier], Field(min_length=1, max_length=256)] | None = None
+    audience: Audience | None = None
 
 
 class Produce(Request):

@@ -31,6 +31,7 @@ from services.gateway.core.message.peer import (
     PeerUpdate,
 )
 from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomLock, RoomUnlock
+from services.gateway.core.message.sdp import IceCandidateAdd, SdpAnswer, SdpOffer
 from services.gateway.core.message.text import MessageSend
 from services.gateway.core.message.transport import (
     TransportClose,
@@ -54,6 +55,8 @@ WorkerRequest = (
     | ConsumerClose
     | ConsumerSetLayers
     | ConsumerRequestKeyFrame
+    | SdpOffer
+    | SdpAnswer
     | MessageSend
     | PeerUpdate
     | PeerAdmit
@@ -65,7 +68,9 @@ WorkerRequest = (
     | RoomUnlock
 )
 
-AnyRequest = AuthRequest | AuthRefresh | RoomJoin | Ping | WorkerRequest | NotBuilt
+AnyRequest = (
+    AuthRequest | AuthRefresh | RoomJoin | Ping | IceCandidateAdd | WorkerRequest | NotBuilt
+)
 
 _adapter: TypeAdapter[AnyRequest] = TypeAdapter(
     Annotated[AnyRequest, Field(discriminator="type")],

@@ -1296,7 +1296,9 @@ class ConsumeRequest(_message.Message):
     PAUSED_FIELD_NUMBER: _builtins.int
     PREFERRED_LAYERS_FIELD_NUMBER: _builtins.int
     transport_id: _builtins.str
-    """Empty where the session has just one receive transport."""
+    """Empty where the session has one receive transport, or none: then it gets an SDP connection, over which
+    SdpOffer follows.
+    """
     paused: _builtins.bool
     @_builtins.property
     def call(self) -> Global___SessionCall: ...
@@ -1715,6 +1717,207 @@ class RequestConsumerKeyFrameResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RequestConsumerKeyFrameResponse: _TypeAlias = RequestConsumerKeyFrameResponse  # noqa: Y015
+
+@_typing.final
+class SdpTrack(_message.Message):
+    """What a publisher says of one of its sections besides the SDP."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MID_FIELD_NUMBER: _builtins.int
+    APP_DATA_JSON_FIELD_NUMBER: _builtins.int
+    AUDIENCE_PEER_IDS_FIELD_NUMBER: _builtins.int
+    mid: _builtins.str
+    app_data_json: _builtins.str
+    """Both of the section's producer, if this offer makes it; then they are as in ProduceRequest."""
+    @_builtins.property
+    def audience_peer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        mid: _builtins.str = ...,
+        app_data_json: _builtins.str = ...,
+        audience_peer_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "audience_peer_ids", b"audience_peer_ids", "mid", b"mid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SdpTrack: _TypeAlias = SdpTrack  # noqa: Y015
+
+@_typing.final
+class ApplySdpOfferRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    SDP_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
+    sdp: _builtins.str
+    """At most 64 KiB."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___SdpTrack]: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        sdp: _builtins.str = ...,
+        tracks: _abc.Iterable[Global___SdpTrack] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "sdp", b"sdp", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplySdpOfferRequest: _TypeAlias = ApplySdpOfferRequest  # noqa: Y015
+
+@_typing.final
+class SdpTrackFailure(_message.Message):
+    """Why the section of a track was rejected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """UPPER_SNAKE, as in ErrorInfo."""
+    message: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SdpTrackFailure: _TypeAlias = SdpTrackFailure  # noqa: Y015
+
+@_typing.final
+class SdpTrackResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MID_FIELD_NUMBER: _builtins.int
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
+    mid: _builtins.str
+    """Empty for a section without one."""
+    producer_id: _builtins.str
+    muted: _builtins.bool
+    """A moderator holds the producer."""
+    @_builtins.property
+    def failure(self) -> Global___SdpTrackFailure: ...
+    def __init__(
+        self,
+        *,
+        mid: _builtins.str = ...,
+        producer_id: _builtins.str = ...,
+        failure: Global___SdpTrackFailure | None = ...,
+        muted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "producer_id", b"producer_id", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "mid", b"mid", "muted", b"muted", "producer_id", b"producer_id", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["producer_id", "failure"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___SdpTrackResult: _TypeAlias = SdpTrackResult  # noqa: Y015
+
+@_typing.final
+class ApplySdpOfferResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    TRANSPORT_ID_FIELD_NUMBER: _builtins.int
+    SDP_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    transport_id: _builtins.str
+    sdp: _builtins.str
+    """The answer."""
+    worker_id: _builtins.str
+    """The worker that carries the transport; later calls for it go there."""
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___SdpTrackResult]:
+        """One per section that sends, in their order."""
+
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        transport_id: _builtins.str = ...,
+        sdp: _builtins.str = ...,
+        tracks: _abc.Iterable[Global___SdpTrackResult] | None = ...,
+        worker_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "sdp", b"sdp", "tracks", b"tracks", "transport_id", b"transport_id", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplySdpOfferResponse: _TypeAlias = ApplySdpOfferResponse  # noqa: Y015
+
+@_typing.final
+class ApplySdpAnswerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    SDP_FIELD_NUMBER: _builtins.int
+    offer_id: _builtins.str
+    sdp: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        offer_id: _builtins.str = ...,
+        sdp: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "offer_id", b"offer_id", "sdp", b"sdp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplySdpAnswerRequest: _TypeAlias = ApplySdpAnswerRequest  # noqa: Y015
+
+@_typing.final
+class ApplySdpAnswerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    TRANSPORT_ID_FIELD_NUMBER: _builtins.int
+    transport_id: _builtins.str
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        transport_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "transport_id", b"transport_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplySdpAnswerResponse: _TypeAlias = ApplySdpAnswerResponse  # noqa: Y015
 
 @_typing.final
 class UpdatePeerRequest(_message.Message):

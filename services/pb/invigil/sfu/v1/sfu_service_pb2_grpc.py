@@ -140,6 +140,16 @@ class SfuServiceStub:
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.FromString,
                 _registered_method=True)
+        self.ApplySdpOffer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/ApplySdpOffer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferResponse.FromString,
+                _registered_method=True)
+        self.ApplySdpAnswer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/ApplySdpAnswer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerResponse.FromString,
+                _registered_method=True)
         self.UpdatePeer = channel.unary_unary(
                 '/invigil.sfu.v1.SfuService/UpdatePeer',
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerRequest.SerializeToString,
@@ -353,6 +363,23 @@ class SfuServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApplySdpOffer(self, request, context):
+        """A plain WebRTC client's offer to send (RFC 8829). The first one opens a connection with a transport of
+        its own; later ones add, pause, resume and end its producers, section by section. One with other DTLS
+        fingerprints is of another RTCPeerConnection, and takes the place of the one before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplySdpAnswer(self, request, context):
+        """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
+        rejects are closed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdatePeer(self, request, context):
         """Changes what others see of the caller. What is absent stays.
         """
@@ -526,6 +553,16 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     servicer.RequestConsumerKeyFrame,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.SerializeToString,
+            ),
+            'ApplySdpOffer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplySdpOffer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferResponse.SerializeToString,
+            ),
+            'ApplySdpAnswer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplySdpAnswer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerResponse.SerializeToString,
             ),
             'UpdatePeer': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdatePeer,
@@ -1141,6 +1178,60 @@ class SfuService:
             '/invigil.sfu.v1.SfuService/RequestConsumerKeyFrame',
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.SerializeToString,
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplySdpOffer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/ApplySdpOffer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplySdpAnswer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/ApplySdpAnswer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerResponse.FromString,
             options,
             channel_credentials,
             insecure,

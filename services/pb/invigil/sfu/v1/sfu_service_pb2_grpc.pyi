@@ -103,6 +103,15 @@ class SfuServiceStub:
     """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
     audio, and where either side is paused, it does nothing.
     """
+    ApplySdpOffer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ApplySdpOfferRequest, _sfu_service_pb2.ApplySdpOfferResponse]
+    """A plain WebRTC client's offer to send (RFC 8829). The first one opens a connection with a transport of
+    its own; later ones add, pause, resume and end its producers, section by section. One with other DTLS
+    fingerprints is of another RTCPeerConnection, and takes the place of the one before.
+    """
+    ApplySdpAnswer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ApplySdpAnswerRequest, _sfu_service_pb2.ApplySdpAnswerResponse]
+    """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
+    rejects are closed.
+    """
     UpdatePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]
     """Changes what others see of the caller. What is absent stays."""
     SendMessage: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]
@@ -194,6 +203,15 @@ class SfuServiceAsyncStub(SfuServiceStub):
     RequestConsumerKeyFrame: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.RequestConsumerKeyFrameRequest, _sfu_service_pb2.RequestConsumerKeyFrameResponse]  # type: ignore[assignment]
     """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
     audio, and where either side is paused, it does nothing.
+    """
+    ApplySdpOffer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ApplySdpOfferRequest, _sfu_service_pb2.ApplySdpOfferResponse]  # type: ignore[assignment]
+    """A plain WebRTC client's offer to send (RFC 8829). The first one opens a connection with a transport of
+    its own; later ones add, pause, resume and end its producers, section by section. One with other DTLS
+    fingerprints is of another RTCPeerConnection, and takes the place of the one before.
+    """
+    ApplySdpAnswer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ApplySdpAnswerRequest, _sfu_service_pb2.ApplySdpAnswerResponse]  # type: ignore[assignment]
+    """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
+    rejects are closed.
     """
     UpdatePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]  # type: ignore[assignment]
     """Changes what others see of the caller. What is absent stays."""
@@ -409,6 +427,27 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_sfu_service_pb2.RequestConsumerKeyFrameResponse, _abc.Awaitable[_sfu_service_pb2.RequestConsumerKeyFrameResponse]]:
         """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
         audio, and where either side is paused, it does nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def ApplySdpOffer(
+        self,
+        request: _sfu_service_pb2.ApplySdpOfferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.ApplySdpOfferResponse, _abc.Awaitable[_sfu_service_pb2.ApplySdpOfferResponse]]:
+        """A plain WebRTC client's offer to send (RFC 8829). The first one opens a connection with a transport of
+        its own; later ones add, pause, resume and end its producers, section by section. One with other DTLS
+        fingerprints is of another RTCPeerConnection, and takes the place of the one before.
+        """
+
+    @_abc_1.abstractmethod
+    def ApplySdpAnswer(
+        self,
+        request: _sfu_service_pb2.ApplySdpAnswerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.ApplySdpAnswerResponse, _abc.Awaitable[_sfu_service_pb2.ApplySdpAnswerResponse]]:
+        """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
+        rejects are closed.
         """
 
     @_abc_1.abstractmethod
