@@ -1,8 +1,8 @@
 """Requests of the protocol that are understood and validated, and answered with NOT_BUILT."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints
 
 from services.gateway.core.message.envelope import Request
 from services.gateway.core.message.field import (
@@ -12,15 +12,6 @@ from services.gateway.core.message.field import (
 from services.gateway.core.message.media import ConsumerName
 
 Sdp = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
-
-
-class RestartIcePayload(WireModel):
-    transport_id: Identifier | None = None
-
-
-class TransportRestartIce(Request):
-    type: Literal["transport:restart-ice"]
-    payload: RestartIcePayload = RestartIcePayload()
 
 
 class SetPriorityPayload(ConsumerName):
@@ -72,29 +63,4 @@ class IceCandidateAdd(Request):
     payload: IceCandidatePayload
 
 
-class StatsGetPayload(WireModel):
-    transport_id: Identifier | None = None
-    producer_id: Identifier | None = None
-    consumer_id: Identifier | None = None
-
-    @model_validator(mode="after")
-    def _names_one(self) -> Self:
-        if [self.transport_id, self.producer_id, self.consumer_id].count(None) != 2:
-            raise ValueError("needs one of transportId, producerId, consumerId")
-        return self
-
-
-class StatsGet(Request):
-    type: Literal["stats:get"]
-    payload: StatsGetPayload
-
-
-NotBuilt = (
-    TransportRestartIce
-    | ConsumerSetPriority
-    | Data
-    | SdpOffer
-    | SdpAnswer
-    | IceCandidateAdd
-    | StatsGet
-)
+NotBuilt = ConsumerSetPriority | Data | SdpOffer | SdpAnswer | IceCandidateAdd

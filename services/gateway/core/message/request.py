@@ -31,11 +31,13 @@ from services.gateway.core.message.peer import (
     PeerUpdate,
 )
 from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomLock, RoomUnlock
+from services.gateway.core.message.stats import StatsGet
 from services.gateway.core.message.text import MessageSend
 from services.gateway.core.message.transport import (
     TransportClose,
     TransportConnect,
     TransportCreate,
+    TransportRestartIce,
 )
 
 # Carried out by the worker that holds the room.
@@ -43,6 +45,7 @@ WorkerRequest = (
     RoomLeave
     | TransportCreate
     | TransportConnect
+    | TransportRestartIce
     | TransportClose
     | Produce
     | Consume
@@ -54,6 +57,7 @@ WorkerRequest = (
     | ConsumerClose
     | ConsumerSetLayers
     | ConsumerRequestKeyFrame
+    | StatsGet
     | MessageSend
     | PeerUpdate
     | PeerAdmit
