@@ -47,7 +47,6 @@ from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.message.later import NotBuilt
 from services.gateway.core.message.request import AnyRequest, WorkerRequest
 from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomWaiting
-from services.gateway.core.message.stats import StatsGet
 from services.gateway.core.order import Event, EventOrder, LogBroken, Position
 from services.gateway.core.resume import Recovered
 from services.gateway.core.speech import error, events, not_built, reply
@@ -201,9 +200,7 @@ class Session:
         if isinstance(request, AuthRequest):
             return self._authenticate(ordinal, request)
         admission = self._entrance.admission
-        if isinstance(request, NotBuilt) or (
-            isinstance(request, StatsGet) and not request.is_built
-        ):
+        if isinstance(request, NotBuilt):
             raise not_built()
         self._knock.check(request)
         if isinstance(request, AuthRefresh):

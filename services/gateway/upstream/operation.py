@@ -19,6 +19,7 @@ from services.gateway.core.message.room import (
     RoomUnlocked,
 )
 from services.gateway.core.refusal import error_of
+from services.gateway.core.speech import not_built
 from services.gateway.upstream.room import (
     DIRECTION_FROM_PB,
     DIRECTION_TO_PB,
@@ -227,6 +228,12 @@ def _consume_result(result: pb.ConsumeResult) -> media.ConsumerCreated | media.C
     )
 
 
+def _get_stats(payload: stats.StatsGetPayload, call: pb.SessionCall) -> pb.GetConsumerStatsRequest:
+    if payload.consumer_id is None:
+        raise not_built()
+    return pb.GetConsumerStatsRequest(call=call, consumer_id=payload.consumer_id)
+
+
 def _stats_got(payload: stats.StatsGetPayload, response: pb.GetConsumerStatsResponse) -> Payload:
     round_trip_ms = response.round_trip_ms if response.HasField("round_trip_ms") else None
     return stats.of_consumer(
@@ -355,13 +362,7 @@ OPERATIONS: dict[type[Any], Operation] = {
         pb.RequestConsumerKeyFrameRequest,
         media.ConsumerKeyFrameRequested,
     ),
-    stats.StatsGet: Operation(
-        "GetConsumerStats",
-        lambda payload, call: pb.GetConsumerStatsRequest(
-            call=call, consumer_id=payload.consumer_id
-        ),
-        _stats_got,
-    ),
+    stats.StatsGet: Operation("GetConsumerStats", _get_stats, _stats_got),
     text.MessageSend: Operation("SendMessage", _send_message, lambda _, __: text.MessageSent()),
     peer.PeerUpdate: Operation("UpdatePeer", _update_peer, lambda _, __: peer.PeerUpdated()),
     peer.PeerAdmit: _on_peer("AdmitPeer", pb.AdmitPeerRequest, peer.PeerAdmitted),

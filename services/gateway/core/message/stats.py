@@ -6,10 +6,12 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from services.gateway.core.message.envelope import Payload, Request
-from services.gateway.core.message.field import Identifier, MediaKind, WireModel
+from services.gateway.core.message.field import Identifier, MediaKind, WireModel, one_of
 
 
 class StatsGetPayload(WireModel):
+    model_config = one_of("transportId", "producerId", "consumerId")
+
     transport_id: Identifier | None = None
     producer_id: Identifier | None = None
     consumer_id: Identifier | None = None
@@ -24,11 +26,6 @@ class StatsGetPayload(WireModel):
 class StatsGet(Request):
     type: Literal["stats:get"]
     payload: StatsGetPayload
-
-    @property
-    def is_built(self) -> bool:
-        """Whether the media side counts what is asked for: consumers only."""
-        return self.payload.consumer_id is not None
 
 
 class OutboundRtp(WireModel):
