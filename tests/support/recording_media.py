@@ -54,6 +54,12 @@ class RecordingMedia:
             raise Refusal(Code.TRANSPORT_ERROR, "ALREADY_CONNECTED", "The transport is connected.")
         self.transports[transport_id] = remote
 
+    def restart_ice(self, transport_id: TransportId) -> IceParameters:
+        self._note("restart_ice", transport_id)
+        assert transport_id in self.transports
+        number = self.commands.count(("restart_ice", transport_id))
+        return IceParameters(f"{number:016x}", f"{number:032x}")
+
     def close_transport(self, transport_id: TransportId) -> None:
         self._note("close_transport", transport_id)
         self.transports.pop(transport_id, None)

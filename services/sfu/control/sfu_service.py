@@ -25,6 +25,7 @@ from services.sfu.control.room_wire import direction_from_wire
 from services.sfu.control.rtp_wire import capabilities_from_wire
 from services.sfu.control.sdp import apply_answer, apply_offer, receiving
 from services.sfu.control.seat import Seat
+from services.sfu.control.stats import consumer_stats
 from services.sfu.control.worker import Worker
 from services.sfu.core.moderation import Moderation
 from services.sfu.core.router import Router
@@ -163,6 +164,20 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
             self._worker.media.connect_transport(transport.transport_id, remote)
             return pb.ConnectTransportResponse(
                 position=wire.position_to_wire(seat), transport_id=transport.transport_id
+            )
+
+        return self._act(request, request.call, action)
+
+    async def RestartIce(
+        self, request: pb.RestartIceRequest, context: Context
+    ) -> pb.RestartIceResponse:
+        def action(seat: Seat) -> pb.RestartIceResponse:
+            wanted = wire.transport_id_from_wire(request.transport_id)
+            transport_id = seat.room.router.find_transport(seat.session, wanted, None).transport_id
+            return pb.RestartIceResponse(
+                position=wire.position_to_wire(seat),
+                transport_id=transport_id,
+                ice_parameters=wire.ice_to_wire(self._worker.media.restart_ice(transport_id)),
             )
 
         return self._act(request, request.call, action)
@@ -335,6 +350,12 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
             )
 
         return self._act(request, request.call, action)
+
+    async def GetConsumerStats(
+        self, request: pb.GetConsumerStatsRequest, context: Context
+    ) -> pb.GetConsumerStatsResponse:
+        seat = self._worker.find_seat(wire.call_from_wire(request.call))
+        return await consumer_stats(seat, self._worker.media, ConsumerId(request.consumer_id))
 
     def _act(
         self, request: Message, call: pb.SessionCall, action: Callable[[Seat], Reply]

@@ -255,16 +255,11 @@ def attached_to_wire(
 def transport_to_wire(
     seat: Seat, transport: Transport, offer: port.TransportOffer, worker_id: str
 ) -> sfu_service_pb2.CreateTransportResponse:
-    ice = offer.ice_parameters
     return sfu_service_pb2.CreateTransportResponse(
         position=position_to_wire(seat),
         transport_id=transport.transport_id,
         direction=DIRECTION_TO_WIRE[transport.direction],
-        ice_parameters=sfu_service_pb2.IceParameters(
-            username_fragment=ice.username_fragment,
-            password=ice.password,
-            ice_lite=ice.ice_lite,
-        ),
+        ice_parameters=ice_to_wire(offer.ice_parameters),
         ice_candidates=[
             sfu_service_pb2.IceCandidate(
                 foundation=candidate.foundation,
@@ -286,6 +281,12 @@ def transport_to_wire(
             ],
         ),
         worker_id=worker_id,
+    )
+
+
+def ice_to_wire(ice: port.IceParameters) -> sfu_service_pb2.IceParameters:
+    return sfu_service_pb2.IceParameters(
+        username_fragment=ice.username_fragment, password=ice.password, ice_lite=ice.ice_lite
     )
 
 

@@ -217,10 +217,7 @@ class Worker:
         stored = self.seats.replies(call).find(call.request_id, digest)
         if stored is not None:
             return cast(Answer, given(stored))
-        seat = self.seats.get(call.session_id)
-        if seat is None:
-            raise no_such_session()
-        self._check_generation(seat.room, call.generation)
+        seat = self.find_seat(call)
         with bound(room_id=call.room_id, session_id=call.session_id):
             try:
                 reply = self._run(seat, lambda: action(seat))
@@ -233,6 +230,15 @@ class Worker:
         else:
             self.seats.remember_left(seat, call.request_id, digest, reply)
         return reply
+
+    def find_seat(self, call: Call) -> Seat:
+        """The seat of the session that a call names. Raises Refusal, also without its key."""
+        self.seats.replies(call)
+        seat = self.seats.get(call.session_id)
+        if seat is None:
+            raise no_such_session()
+        self._check_generation(seat.room, call.generation)
+        return seat
 
     def detach(self, seat: Seat) -> None:
         """The session's socket is gone. To be called from an action."""

@@ -160,12 +160,10 @@ def test_opaque_object_is_bounded_in_depth_and_size() -> None:
 @pytest.mark.parametrize(
     ("kind", "payload"),
     [
-        ("transport:restart-ice", None),
         ("consumer:set-priority", {"consumerId": "c", "priority": 3}),
         ("data:produce", {"transportId": "t"}),
         ("data:consume", {}),
         ("data:close", {}),
-        ("stats:get", {"consumerId": "c"}),
     ],
 )
 def test_every_other_request_of_the_protocol_is_known(kind: str, payload: Any) -> None:

@@ -5,7 +5,6 @@ export {
   type CallEvents,
   type CallOptions,
   type CallState,
-  type MediaStates,
 } from "./call/call.js";
 export { CAMERA, MICROPHONE, SCREEN } from "./call/encoding.js";
 export type { Wants, Wish } from "./call/preference.js";
@@ -15,7 +14,8 @@ export type { Self } from "./call/session.js";
 export { kindOf, type Source, sourceOf } from "./call/source.js";
 export type { LayerStatistics, PublicationStatistics } from "./call/statistics.js";
 export type { RemoteTrack } from "./call/subscriber.js";
-export type { MediaState } from "./call/transport.js";
+export type { MediaState, MediaStates } from "./call/transport.js";
+export type { Connection } from "./signaling/client.js";
 export { CallError, type ErrorCode } from "./signaling/error.js";
 export type {
   AppData,

@@ -18,6 +18,12 @@ export interface Flows {
 }
 
 const CONNECTING: Statement = { tone: "busy", words: "Connecting…" };
+const WAITING_ROOM: Statement = {
+  tone: "busy",
+  words: "You are in the waiting room. A proctor will let you in.",
+};
+const COMING_BACK: Statement = { tone: "warning", words: "Connection lost. Coming back…" };
+const TROUBLED: Statement = { tone: "warning", words: "The server has trouble. Waiting for it…" };
 const MEDIA_INTERRUPTED: Statement = {
   tone: "warning",
   words: "Connection lost. Waiting for it to come back…",
@@ -26,6 +32,7 @@ const MEDIA_INTERRUPTED: Statement = {
 /** What a candidate is told about the call. */
 export function candidateStatement(state: CallState, flows: Flows): Statement {
   if (state.phase !== "joined") return outsideRoom(state);
+  if (state.connection !== "ok") return cutOff(state.connection);
   if (state.media.send === "interrupted") return MEDIA_INTERRUPTED;
   if (!state.published || state.media.send !== "connected") return CONNECTING;
   return liveStatement(flows);
@@ -43,14 +50,22 @@ function liveStatement({ camera, microphone }: Flows): Statement {
 /** What a proctor is told about the call. */
 export function proctorStatement(state: CallState): Statement {
   if (state.phase !== "joined") return outsideRoom(state);
+  if (state.connection !== "ok") return cutOff(state.connection);
   if (state.media.recv === "interrupted") return MEDIA_INTERRUPTED;
   return { tone: "good", words: "Connected" };
+}
+
+/** Sound and picture may well go on meanwhile, and stay where they are. */
+function cutOff(connection: "lost" | "troubled"): Statement {
+  return connection === "lost" ? COMING_BACK : TROUBLED;
 }
 
 function outsideRoom(state: Exclude<CallState, { phase: "joined" }>): Statement {
   switch (state.phase) {
     case "connecting":
       return CONNECTING;
+    case "waiting-room":
+      return WAITING_ROOM;
     case "waiting":
       return { tone: "warning", words: state.words };
     case "ended":

@@ -9,11 +9,12 @@ import {
   retryWords,
 } from "../../src/words/call";
 
-const JOINED: CallState = {
+const JOINED: Extract<CallState, { phase: "joined" }> = {
   phase: "joined",
   self: { peerId: "p", userId: "u", role: "candidate" },
   published: true,
   media: { send: "connected" },
+  connection: "ok",
 };
 const BOTH: Flows = { camera: "live", microphone: "live" };
 const LOST = new CallError("CLOSED", "CLOSE_1006", "Connection lost.");
@@ -42,7 +43,31 @@ test.each([
   expect(candidateStatement(JOINED, flows)).toEqual({ tone: "warning", words });
 });
 
-test("a lost connection is named to both", () => {
+test("a connection that comes back by itself is named to both, whatever media does", () => {
+  const lost = { ...JOINED, connection: "lost" } as const;
+  const words = "Connection lost. Coming back…";
+  expect(candidateStatement(lost, BOTH)).toEqual({ tone: "warning", words });
+  expect(proctorStatement({ ...lost, media: { recv: "interrupted" } })).toEqual({
+    tone: "warning",
+    words,
+  });
+});
+
+test("trouble of the server is told apart from a lost connection", () => {
+  const troubled = { ...JOINED, connection: "troubled" } as const;
+  const words = "The server has trouble. Waiting for it…";
+  expect(candidateStatement(troubled, BOTH)).toEqual({ tone: "warning", words });
+  expect(proctorStatement(troubled)).toEqual({ tone: "warning", words });
+});
+
+test("a candidate in the waiting room is told whom to wait for", () => {
+  expect(candidateStatement({ phase: "waiting-room" }, BOTH)).toEqual({
+    tone: "busy",
+    words: "You are in the waiting room. A proctor will let you in.",
+  });
+});
+
+test("a lost session is named to both", () => {
   expect(candidateStatement(WAITING, BOTH)).toEqual({ tone: "warning", words: "Connection lost." });
   expect(proctorStatement(WAITING)).toEqual({ tone: "warning", words: "Connection lost." });
 });

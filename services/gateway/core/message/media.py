@@ -13,6 +13,7 @@ from services.gateway.core.message.field import (
     MediaKind,
     Opaque,
     WireModel,
+    one_of,
 )
 from services.gateway.core.message.rtp import RtpCapabilities, RtpParameters
 
@@ -47,6 +48,8 @@ class Produce(Request):
 
 
 class ConsumePayload(WireModel):
+    model_config = one_of("producerId", "producerIds")
+
     producer_id: Identifier | None = None
     producer_ids: (
         Annotated[list[Identifier], Field(min_length=1, max_length=MAX_PRODUCERS_AT_ONCE)] | None
@@ -175,7 +178,7 @@ class ProducerNew(Payload):
 
 
 class ProducerPaused(Payload):
-    """Reply or event, as the classes below. `muted`: a moderator did it, or holds it as well."""
+    """`muted`: a moderator did it, or holds it as well."""
 
     type: ClassVar[str] = "producer:paused"
     producer_id: str

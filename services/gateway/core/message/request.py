@@ -32,11 +32,13 @@ from services.gateway.core.message.peer import (
 )
 from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomLock, RoomUnlock
 from services.gateway.core.message.sdp import IceCandidateAdd, SdpAnswer, SdpOffer
+from services.gateway.core.message.stats import StatsGet
 from services.gateway.core.message.text import MessageSend
 from services.gateway.core.message.transport import (
     TransportClose,
     TransportConnect,
     TransportCreate,
+    TransportRestartIce,
 )
 
 # Carried out by the worker that holds the room.
@@ -44,6 +46,7 @@ WorkerRequest = (
     RoomLeave
     | TransportCreate
     | TransportConnect
+    | TransportRestartIce
     | TransportClose
     | Produce
     | Consume
@@ -57,6 +60,7 @@ WorkerRequest = (
     | ConsumerRequestKeyFrame
     | SdpOffer
     | SdpAnswer
+    | StatsGet
     | MessageSend
     | PeerUpdate
     | PeerAdmit

@@ -1,15 +1,17 @@
 import type { Device } from "mediasoup-client";
+import { backoffMs } from "../signaling/backoff.js";
+import type { Connection } from "../signaling/client.js";
+import type { Ending } from "../signaling/ending.js";
 import type { CallError } from "../signaling/error.js";
-import type { Direction, Participant, ProducerInfo } from "../signaling/message.js";
-import { backoffMs } from "./backoff.js";
-import type { Ending } from "./ending.js";
+import type { HeartbeatTimes } from "../signaling/heartbeat.js";
+import type { Participant, ProducerInfo } from "../signaling/message.js";
 import { Preferences, type Want, type Wants } from "./preference.js";
 import { LocalPublication, type Publication } from "./publication.js";
 import { EMPTY_ROSTER, type Roster } from "./roster.js";
 import { type Self, Session } from "./session.js";
 import type { Source } from "./source.js";
 import type { RemoteTrack } from "./subscriber.js";
-import type { MediaState } from "./transport.js";
+import type { MediaStates } from "./transport.js";
 
 /** Which room, as whom, and what to receive of it. */
 export interface CallOptions {
@@ -28,23 +30,31 @@ export interface CallOptions {
   webSocket?: typeof WebSocket;
   /** For environments without WebRTC. */
   device?: () => Device;
+  /** How often the server is asked for a sign of life, and how long it may take to give it. */
+  heartbeat?: HeartbeatTimes;
 }
 
 /** How the call stands. `words` is a sentence for the person in front of the page. */
 export type CallState =
   | { phase: "connecting" }
+  /** A proctor has to let this side in; there is no deadline. */
+  | { phase: "waiting-room" }
   /**
    * In the room. `published`: there are publications, and all of them are live. `media` says whether
-   * packets get through, per direction in use.
+   * packets get through, per direction in use; `connection` whether messages do. While that is not
+   * `ok` the call comes back by itself, and tracks, publications and roster stay as they are.
    */
-  | { phase: "joined"; self: Self; published: boolean; media: MediaStates }
-  /** The connection is gone, because of `error`; another try follows in `retryMs` milliseconds. */
+  | {
+      phase: "joined";
+      self: Self;
+      published: boolean;
+      media: MediaStates;
+      connection: Connection;
+    }
+  /** The session is gone, because of `error`; joining anew is tried in `retryMs` milliseconds. */
   | { phase: "waiting"; words: string; error: CallError; retryMs: number }
   /** Not begun, or over for good: `left` where this side wanted it so, or else because of `error`. */
   | { phase: "ended"; words: string; left: boolean; error?: CallError };
-
-/** How the media of each direction that is in use fares. */
-export type MediaStates = Readonly<Partial<Record<Direction, MediaState>>>;
 
 /** Called one at a time, never before `start` but for `onPublication`, and never after `leave`. */
 export interface CallEvents {
@@ -64,11 +74,11 @@ export interface CallEvents {
 const STABLE_MS = 10_000;
 
 /**
- * Stays in a room: joins, and joins again from scratch whenever the connection is lost, publishing
- * and receiving the same as before.
+ * Stays in a room: joins, goes on with the same session whenever the connection is lost, and joins
+ * again from scratch where that session is over, publishing and receiving the same as before.
  */
 export class Call {
-  readonly #options: CallOptions;
+  #options: CallOptions;
   readonly #events: CallEvents;
   readonly #publications = new Set<LocalPublication>();
   readonly #preferences = new Preferences();
@@ -126,7 +136,17 @@ export class Call {
   /** The network may be back, or may have changed: does not wait for a timer to find out. */
   networkChanged(): void {
     if (this.#state.phase === "waiting") this.#connect();
-    else if (this.#state.phase === "joined") this.#session?.probe();
+    else this.#session?.probe();
+  }
+
+  /**
+   * Takes a fresh token, before the one in use expires: for joining anew, and for the TURN servers'
+   * credentials, which expire too. Rejects with a CallError, and goes on with the token before, if the
+   * server refuses it.
+   */
+  async renew(token: string): Promise<void> {
+    if (this.#state.phase === "joined") await this.#session?.renew(token);
+    this.#options = { ...this.#options, token };
   }
 
   /**
@@ -178,6 +198,9 @@ export class Call {
         publications: this.#publications,
       },
       {
+        onWaiting: () => {
+          if (this.#session === session) this.#become({ phase: "waiting-room" });
+        },
         onJoined: (self) => this.#onJoined(session, self),
         onRoster: (roster) => {
           if (this.#session === session) this.#onRoster(roster);
@@ -185,8 +208,11 @@ export class Call {
         onTrack: (track) => this.#tell(this.#events.onTrack, track),
         onTrackGone: (track) => this.#tell(this.#events.onTrackGone, track),
         onLayer: (track) => this.#tell(this.#events.onLayer, track),
-        onMediaState: (direction, media) => {
-          if (this.#session === session) this.#onMediaState(direction, media);
+        onMedia: (media) => {
+          if (this.#session === session) this.#update({ media });
+        },
+        onConnection: (connection) => {
+          if (this.#session === session) this.#update({ connection });
         },
         onEnded: (ending) => this.#onEnded(session, ending),
       },
@@ -211,7 +237,7 @@ export class Call {
     // An event that was told meanwhile may have made the page leave.
     if (this.#session !== session) return;
     this.#joinedAtMs = performance.now();
-    this.#become({ phase: "joined", self, published: false, media: {} });
+    this.#become({ phase: "joined", self, published: false, media: {}, connection: "ok" });
   }
 
   #onRoster(roster: Roster): void {
@@ -220,10 +246,8 @@ export class Call {
     this.#tell(this.#events.onRoster, roster);
   }
 
-  #onMediaState(direction: Direction, media: MediaState): void {
-    if (this.#state.phase !== "joined") return;
-    const states = { ...this.#state.media, [direction]: media };
-    this.#become({ ...this.#state, media: states });
+  #update(changed: { media: MediaStates } | { connection: Connection }): void {
+    if (this.#state.phase === "joined") this.#become({ ...this.#state, ...changed });
   }
 
   #onChanged(publication: LocalPublication): void {

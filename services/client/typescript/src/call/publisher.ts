@@ -1,8 +1,8 @@
 import type { AppData, Producer, Transport } from "mediasoup-client/types";
+import { isOfConnection } from "../signaling/ending.js";
 import { CallError } from "../signaling/error.js";
 import { Agreement } from "./agreement.js";
 import { encodingOf } from "./encoding.js";
-import { isOfConnection } from "./ending.js";
 import { ask, within } from "./patience.js";
 import type { LocalPublication, Sending } from "./publication.js";
 import { createTransport, type Link } from "./transport.js";

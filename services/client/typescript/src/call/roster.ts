@@ -27,7 +27,7 @@ export function applyEvent(roster: Roster, event: SignalingEvent): Roster {
       ]);
     }
     case "producer:paused":
-      return withPaused(roster, event.payload.producerId, true);
+      return withPaused(roster, event.payload.producerId, true, event.payload.muted);
     case "producer:resumed":
       return withPaused(roster, event.payload.producerId, false);
     case "producer:closed": {
@@ -48,11 +48,14 @@ function without(roster: Roster, peerId: string): Roster {
   return rest;
 }
 
-function withPaused(roster: Roster, producerId: string, paused: boolean): Roster {
+function withPaused(roster: Roster, producerId: string, paused: boolean, muted = false): Roster {
+  const change = ({ muted: _, ...producer }: ProducerInfo): ProducerInfo => ({
+    ...producer,
+    paused,
+    ...(muted && { muted }),
+  });
   return withProducers(roster, ownerOf(roster, producerId), (producers) =>
-    producers.map((producer) =>
-      producer.producerId === producerId ? { ...producer, paused } : producer,
-    ),
+    producers.map((producer) => (producer.producerId === producerId ? change(producer) : producer)),
   );
 }
 

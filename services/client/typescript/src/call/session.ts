@@ -1,9 +1,9 @@
 import { Device } from "mediasoup-client";
-import { SignalingClient } from "../signaling/client.js";
-import type { Closing } from "../signaling/closing.js";
-import { CallError } from "../signaling/error.js";
+import { type Connection, SignalingClient } from "../signaling/client.js";
+import { closedEnding, type Ending, endingOf } from "../signaling/ending.js";
+import type { HeartbeatTimes } from "../signaling/heartbeat.js";
 import type {
-  Direction,
+  AuthResponse,
   Events,
   Participant,
   ProducerInfo,
@@ -11,13 +11,12 @@ import type {
   RoomState,
   SignalingEvent,
 } from "../signaling/message.js";
-import { closedEnding, type Ending, endingOf } from "./ending.js";
+import { Media, mediaFailed } from "./media.js";
 import type { Want } from "./preference.js";
 import type { LocalPublication } from "./publication.js";
-import { Publisher } from "./publisher.js";
 import { applyEvent, EMPTY_ROSTER, type Roster, rosterOf } from "./roster.js";
-import { type RemoteTrack, Subscriber } from "./subscriber.js";
-import type { Link, MediaState } from "./transport.js";
+import type { RemoteTrack } from "./subscriber.js";
+import type { MediaStates } from "./transport.js";
 
 export interface SessionOptions {
   /** `ws:` or `wss:` address of the gateway. */
@@ -33,15 +32,20 @@ export interface SessionOptions {
   webSocket?: typeof WebSocket;
   /** For environments without WebRTC. */
   device?: () => Device;
+  heartbeat?: HeartbeatTimes;
 }
 
 export interface SessionEvents {
+  /** In the waiting room, until a moderator decides. */
+  onWaiting: () => void;
   onJoined: (self: Self) => void;
   onRoster: (roster: Roster) => void;
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
   onLayer: (track: RemoteTrack) => void;
-  onMediaState: (direction: Direction, state: MediaState) => void;
+  onMedia: (states: MediaStates) => void;
+  /** The connection is lost and the session comes back, or it is back. */
+  onConnection: (connection: Connection) => void;
   /** Called once. Media may still flow until `close`. */
   onEnded: (ending: Ending) => void;
 }
@@ -53,74 +57,75 @@ export interface Self {
   role: Role;
 }
 
-// Browsers do not show the server's ping frames to pages, so a dead connection is found by asking.
-const PING_INTERVAL_MS = 10_000;
+const MOVED: Ending = closedEnding({
+  reason: "ROOM_MOVED",
+  words: "The room is moving to another server.",
+  remedy: "rejoin",
+});
 
-const BLOCKED = "Sound and picture cannot get through. A firewall may block them.";
-
-const MEDIA_FAILED: Ending = {
-  words: BLOCKED,
-  retry: true,
-  error: new CallError("TRANSPORT_ERROR", "MEDIA_FAILED", BLOCKED),
-};
-
-const MOVED: Ending = closedEnding(
-  { words: "The room is moving to another server.", retry: true },
-  "ROOM_MOVED",
-);
-
-/** One membership of one room, from the socket's opening to its end. It never reconnects. */
+/**
+ * One membership of one room, from joining to its end, through every resuming. Media is untouched by
+ * a connection that breaks; it is made anew where it has failed meanwhile, or where the room's worker
+ * is another one.
+ */
 export class Session {
   readonly #options: SessionOptions;
   readonly #events: SessionEvents;
   readonly #client: SignalingClient;
-  #subscriber: Subscriber | undefined;
-  #publisher: Publisher | undefined;
+  #self: Self | undefined;
+  #iceServers: RTCIceServer[] = [];
+  #state: RoomState | undefined;
+  #media: Media | undefined;
   #roster: Roster = EMPTY_ROSTER;
-  // Events that arrive in the same instant as the snapshot they follow.
-  #early: SignalingEvent[] | undefined = [];
-  // What `session:closing` said about the end that is to come.
-  #announced: Ending | undefined;
-  readonly #life = new AbortController();
+  // Media has failed while the connection was lost: nothing can be done before it is back.
+  #isStale = false;
   #ended = false;
-  #closed = false;
-  #pingTimer: ReturnType<typeof setTimeout> | undefined;
 
+  /** Throws what WebSocket throws for a bad `url`. */
   constructor(options: SessionOptions, events: SessionEvents) {
     this.#options = options;
     this.#events = events;
+    const { url, token, roomId, displayName, webSocket, heartbeat } = options;
     this.#client = new SignalingClient({
-      url: options.url,
+      ...{ url, token, roomId, displayName },
+      onAuthenticated: (response) => this.#onAuthenticated(response),
+      onWaiting: events.onWaiting,
+      onState: (state) => this.#onState(state),
       onEvent: (event) => this.#onEvent(event),
-      onClosed: (closing) => this.#onSocketClosed(closing),
-      ...(options.webSocket && { webSocket: options.webSocket }),
+      onConnection: (connection) => this.#onConnection(connection),
+      onEnded: (ending) => this.#end(ending),
+      ...(webSocket && { webSocket }),
+      ...(heartbeat && { heartbeat }),
     });
-    this.#start().catch((error: unknown) => this.#end(endingOf(error)));
   }
 
-  /** Whether the socket is gone; media that was set up before may still flow. */
+  /** Whether the server is gone for this session; media that was set up before may still flow. */
   get disconnected(): boolean {
-    return this.#client.closed;
+    return this.#client.isOver;
   }
 
   /** Frees everything. The server forgets this peer if the socket still stands. */
   close(): void {
-    this.#closed = true;
-    this.#stop();
+    this.#ended = true;
     this.#client.leave();
-    this.#publisher?.close();
-    this.#subscriber?.close();
+    this.#media?.close();
   }
 
   /** Asks the server for a sign of life at once, for example when the network has changed. */
   probe(): void {
-    clearTimeout(this.#pingTimer);
-    this.#ping();
+    this.#client.probe();
+  }
+
+  /** Shows the server a fresh token; returns until when it is good, in Unix milliseconds. */
+  async renew(token: string): Promise<number> {
+    const { expiresAt, iceServers } = await this.#client.request("auth:refresh", { token });
+    this.#iceServers = iceServers;
+    return expiresAt;
   }
 
   /** Sends one more publication; before the room is entered, those of the options are enough. */
   publish(publication: LocalPublication): void {
-    this.#publisher?.publish(publication);
+    this.#media?.publish(publication);
   }
 
   /** What is wanted has changed. */
@@ -133,45 +138,65 @@ export class Session {
         if (want) wanted.set(producer.producerId, want);
       }
     }
-    this.#subscriber?.want(wanted);
+    this.#media?.want(wanted);
   }
 
-  async #start(): Promise<void> {
-    const { token, roomId, displayName, publications } = this.#options;
-    await this.#client.opened;
-    const { userId, peerId, role, iceServers } = await this.#client.request("auth:request", {
-      token,
-      roomId,
-    });
-    const state = await this.#client.request("room:join", { roomId, displayName });
-    const link = this.#linkOf(state, iceServers);
-    const subscriber = new Subscriber(link, {
-      onTrack: this.#events.onTrack,
-      onTrackGone: this.#events.onTrackGone,
-      onLayer: this.#events.onLayer,
-      onFailed: (error) => this.#end(endingOf(error)),
-    });
-    this.#subscriber = subscriber;
-    this.#enter(state);
-    this.#events.onJoined({ peerId, userId, role });
-    if (this.#ended) return;
-    this.#schedulePing();
-    this.subscribe();
-    this.#publisher = new Publisher(link, (error) => this.#end(endingOf(error)));
-    for (const publication of publications) this.#publisher.publish(publication);
-    if (publications.size === 0) subscriber.prepare();
+  #onAuthenticated({ peerId, userId, role, iceServers }: AuthResponse): void {
+    this.#self = { peerId, userId, role };
+    this.#iceServers = iceServers;
   }
 
-  #linkOf(state: RoomState, iceServers: RTCIceServer[]): Link {
+  #onState(state: RoomState): void {
+    const before = this.#state;
+    this.#state = state;
+    this.#roster = rosterOf(state.participants);
+    if (before?.epoch === state.epoch) {
+      this.#media?.reconcile(state.own);
+      this.#events.onRoster(this.#roster);
+      this.subscribe();
+      return;
+    }
+    this.#media?.close();
+    this.#media = this.#newMedia(state);
+    this.#events.onRoster(this.#roster);
+    if (!before && this.#self) this.#events.onJoined(this.#self);
+    this.#fill();
+  }
+
+  /** Media as before, over new transports. */
+  #renewMedia(): void {
+    if (!this.#state) return;
+    this.#media?.withdraw();
+    this.#media = this.#newMedia(this.#state);
+    this.#fill();
+  }
+
+  #newMedia(state: RoomState): Media {
+    this.#isStale = false;
+    const client = this.#client;
     const device = this.#load(state);
-    device.catch((error: unknown) => this.#end(endingOf(error)));
-    return {
-      client: this.#client,
-      signal: this.#life.signal,
-      device,
-      iceServers,
-      onMediaState: (direction, media) => this.#onMediaState(direction, media),
-    };
+    const media: Media = new Media(
+      { client, device, iceServers: () => this.#iceServers },
+      {
+        onTrack: this.#events.onTrack,
+        onTrackGone: this.#events.onTrackGone,
+        onLayer: this.#events.onLayer,
+        onStates: (states) => this.#onMedia(states),
+        onFailed: (error) => {
+          if (this.#media === media) this.#onMediaFailed(error);
+        },
+      },
+    );
+    return media;
+  }
+
+  /** What is wanted, and what is published. */
+  #fill(): void {
+    if (this.#ended) return;
+    const { publications } = this.#options;
+    this.subscribe();
+    for (const publication of publications) this.#media?.publish(publication);
+    if (publications.size === 0) this.#media?.prepare();
   }
 
   /** The browser's abilities, narrowed to what the room's router can do. */
@@ -181,25 +206,11 @@ export class Session {
     return device;
   }
 
-  #enter(state: RoomState): void {
-    this.#roster = rosterOf(state.participants);
-    const early = this.#early ?? [];
-    this.#early = undefined;
-    for (const event of early) {
-      // A state event up to the snapshot's position is already in it.
-      if (event.seq === undefined || event.seq > state.seq) this.#onEvent(event);
-    }
-    this.#events.onRoster(this.#roster);
-  }
-
   #onEvent(event: SignalingEvent): void {
     if (this.#ended) return;
     switch (event.type) {
-      case "session:closing":
-        this.#announced = announced(event.payload);
-        return;
       case "transport:closed":
-        this.#end(MEDIA_FAILED);
+        if (this.#media?.has(event.payload.transportId)) this.#onMediaFailed(mediaFailed());
         return;
       case "room:moved":
         this.#end(MOVED);
@@ -208,7 +219,7 @@ export class Session {
         this.#onLayers(event.payload);
         return;
       case "consumer:closed":
-        this.#subscriber?.consumerClosed(event.payload.consumerId);
+        this.#media?.consumerClosed(event.payload.consumerId);
         return;
       default:
         this.#onStateEvent(event);
@@ -217,14 +228,10 @@ export class Session {
 
   #onLayers({ consumerId, spatialLayer }: Events["consumer:layers"]): void {
     const layer = Number.isInteger(spatialLayer) ? spatialLayer : undefined;
-    this.#subscriber?.layerChanged(consumerId, layer);
+    this.#media?.layerChanged(consumerId, layer);
   }
 
   #onStateEvent(event: SignalingEvent): void {
-    if (this.#early) {
-      this.#early.push(event);
-      return;
-    }
     const roster = applyEvent(this.#roster, event);
     if (roster === this.#roster) return;
     this.#roster = roster;
@@ -232,45 +239,27 @@ export class Session {
     this.subscribe();
   }
 
-  #onMediaState(direction: Direction, state: MediaState): void {
-    if (this.#closed) return;
-    this.#events.onMediaState(direction, state);
-    if (state === "failed") this.#end(MEDIA_FAILED);
+  #onConnection(connection: Connection): void {
+    if (this.#ended) return;
+    if (this.#client.isIn && this.#isStale) this.#renewMedia();
+    this.#events.onConnection(connection);
   }
 
-  #onSocketClosed(closing: Closing): void {
-    this.#end(this.#announced ?? closedEnding(closing, `CLOSE_${closing.code}`));
+  #onMedia(states: MediaStates): void {
+    if (this.#ended) return;
+    this.#events.onMedia(states);
+    // The network may be gone as a whole: that is to be known before media is given up for failed.
+    if (this.#client.isIn && Object.values(states).includes("interrupted")) this.probe();
+  }
+
+  #onMediaFailed(error: unknown): void {
+    if (this.#client.isIn) this.#end(endingOf(error));
+    else this.#isStale = true;
   }
 
   #end(ending: Ending): void {
     if (this.#ended) return;
-    this.#stop();
+    this.#ended = true;
     this.#events.onEnded(ending);
   }
-
-  #stop(): void {
-    this.#ended = true;
-    clearTimeout(this.#pingTimer);
-    this.#life.abort();
-  }
-
-  #schedulePing(): void {
-    this.#pingTimer = setTimeout(() => this.#ping(), PING_INTERVAL_MS);
-  }
-
-  #ping(): void {
-    if (this.#ended) return;
-    this.#client.request("ping", undefined).then(
-      () => {
-        if (!this.#ended) this.#schedulePing();
-      },
-      () => this.#client.abandon(),
-    );
-  }
-}
-
-function announced({ action, afterMs, reason }: Events["session:closing"]): Ending {
-  return action === "stop"
-    ? closedEnding({ words: "The session has ended.", retry: false }, reason)
-    : closedEnding({ words: "The server is restarting.", retry: true, afterMs }, reason);
 }

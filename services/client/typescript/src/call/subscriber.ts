@@ -98,6 +98,13 @@ export class Subscriber {
     }
   }
 
+  /** The server has these consumers and no others. */
+  keep(consumerIds: ReadonlySet<string>): void {
+    for (const [producerId, { consumer }] of this.#subscriptions) {
+      if (!consumerIds.has(consumer.id)) this.#drop(producerId);
+    }
+  }
+
   /** The server says which layer of a consumer it forwards; undefined: none. */
   layerChanged(consumerId: string, layer: number | undefined): void {
     if (this.#closed) return;

@@ -6,10 +6,15 @@ import { ask, type Line, within } from "./patience.js";
 /** How the media of one direction fares. */
 export type MediaState = "connecting" | "connected" | "interrupted" | "failed";
 
+/** How the media of each direction that is in use fares. */
+export type MediaStates = Readonly<Partial<Record<Direction, MediaState>>>;
+
 export interface Link extends Line {
   /** Loaded while the first transport is being created. */
   device: Promise<Device>;
-  iceServers: RTCIceServer[];
+  /** As the server last told: TURN credentials expire. */
+  iceServers: () => RTCIceServer[];
+  onCreated: (transportId: string) => void;
   onMediaState: (direction: Direction, state: MediaState) => void;
 }
 
@@ -21,12 +26,13 @@ export async function createTransport(link: Link, direction: Direction): Promise
     ask(link, "transport:create", { direction }),
     within(DEVICE_TIMEOUT_MS, "Asking the browser what it can do", link.device),
   ]);
+  link.onCreated(created.transportId);
   const options = {
     id: created.transportId,
     iceParameters: created.iceParameters,
     iceCandidates: created.iceCandidates,
     dtlsParameters: created.dtlsParameters,
-    iceServers: link.iceServers,
+    iceServers: link.iceServers(),
   };
   const transport =
     direction === "send"

@@ -1,198 +1,298 @@
-import { type Closing, closingOf } from "./closing.js";
-import { correlationId } from "./correlation.js";
+import { backoffMs } from "./backoff.js";
+import { announced, type Closing, closingOf } from "./closing.js";
+import { closedEnding, type Ending, endingOf, remedyOf } from "./ending.js";
+import { Entrance } from "./entrance.js";
 import { CallError } from "./error.js";
-import {
-  type Envelope,
-  type ErrorPayload,
-  REPLY_TYPES,
-  type RequestPayload,
-  type RequestType,
-  type Result,
-  type SignalingEvent,
+import { HEARTBEAT, Heartbeat, type HeartbeatTimes } from "./heartbeat.js";
+import type {
+  AuthResponse,
+  Envelope,
+  Events,
+  RequestPayload,
+  RequestType,
+  Result,
+  RoomState,
+  SignalingEvent,
 } from "./message.js";
-import { Pace } from "./pace.js";
+import { judge, type Position } from "./position.js";
+import { envelopeOf, OpenRequests } from "./request.js";
+import { SignalingSocket } from "./socket.js";
+
+/**
+ * How the way to the server stands, once in the room:
+ *
+ * - `ok`: messages get through.
+ * - `lost`: they do not; the client is coming back by itself. Media goes on where the network lets it.
+ * - `troubled`: the server answers, but not the part of it that carries sound and picture.
+ */
+export type Connection = "ok" | "lost" | "troubled";
 
 export interface SignalingOptions {
   /** `ws:` or `wss:` address of the gateway. */
   url: string;
-  /** Every event, in the order of the wire. */
+  token: string;
+  roomId: string;
+  displayName: string;
+  onAuthenticated: (response: AuthResponse) => void;
+  /** In the waiting room, until a moderator decides. */
+  onWaiting: () => void;
+  /** The room on joining, and later in place of events that could not be told. */
+  onState: (state: RoomState) => void;
+  /** Every state event once and in order, through every resuming, and the other events. */
   onEvent: (event: SignalingEvent) => void;
-  /** Called once, when the socket has ended for whatever reason. */
-  onClosed: (closing: Closing) => void;
-  /** Deadline of opening the socket and of each request, in milliseconds. */
-  timeoutMs?: number;
+  onConnection: (connection: Connection) => void;
+  /** Called once, when the session cannot go on; not after `leave`. */
+  onEnded: (ending: Ending) => void;
+  /** Deadline of opening a socket and of each answer, in milliseconds. */
+  answerWithinMs?: number;
+  heartbeat?: HeartbeatTimes;
   /** For environments without a global WebSocket. */
   webSocket?: typeof WebSocket;
 }
 
-interface Pending {
-  replyType: string;
-  resolve: (result: never) => void;
-  reject: (error: CallError) => void;
-  timer: ReturnType<typeof setTimeout>;
-}
+const ANSWER_WITHIN_MS = 10_000;
+// After this long on one connection the next loss is a new one and not the same again.
+const STABLE_MS = 10_000;
+// The server's last words, a moderator's perhaps, follow these refusals.
+const WORDS_FOLLOW: ReadonlySet<string> = new Set(["REJECTED", "WAITED_TOO_LONG", "KICKED"]);
 
-const DEFAULT_TIMEOUT_MS = 10_000;
-const NORMAL_CLOSURE = 1000;
-const ABNORMAL_CLOSURE = 1006;
-
-/** One socket to the gateway: requests with their replies, and events. It never reconnects. */
+/**
+ * One session with the gateway, over as many sockets as it takes. It joins once; whenever a socket
+ * breaks it comes back and goes on where it was: no event is missed or doubled, and a request without
+ * an answer is sent again, unchanged.
+ */
 export class SignalingClient {
   readonly #options: SignalingOptions;
-  readonly #timeoutMs: number;
-  readonly #socket: WebSocket;
-  readonly #pending = new Map<string, Pending>();
-  readonly #outbox: string[] = [];
-  readonly #pace = new Pace(performance.now());
-  #paceTimer: ReturnType<typeof setTimeout> | undefined;
-  #closed = false;
+  readonly #answerWithinMs: number;
+  readonly #requests: OpenRequests;
+  #socket: SignalingSocket | undefined;
+  #entrance: Entrance | undefined;
+  #heartbeat: Heartbeat | undefined;
+  #resumeToken: string | undefined;
+  #position: Position | undefined;
+  // The present socket is in the room.
+  #isIn = false;
+  #enteredAtMs = 0;
+  #closing: Closing | undefined;
+  #isOver = false;
+  #connection: Connection = "ok";
+  #failures = 0;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Resolves once the socket is open; rejects with CLOSED or TIMEOUT. */
-  readonly opened: Promise<void>;
-
+  /** Throws what WebSocket throws for a bad `url`. */
   constructor(options: SignalingOptions) {
     this.#options = options;
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    this.#socket = new (options.webSocket ?? WebSocket)(options.url);
-    this.opened = this.#open();
-    // A caller that is not interested must not cause an unhandled rejection.
-    this.opened.catch(() => {});
-    this.#socket.onmessage = (message) => this.#receive(message.data);
-    // A close event follows every error and says more; without a listener some environments throw.
-    this.#socket.onerror = () => {};
-    this.#socket.onclose = (event) => this.#finish(closingOf(event.code));
+    this.#answerWithinMs = options.answerWithinMs ?? ANSWER_WITHIN_MS;
+    this.#requests = new OpenRequests(this.#answerWithinMs);
+    this.#dial();
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  /** Whether the session is over, as `onEnded` told or `leave` wished. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
-  /** Sends a request and waits for its reply. Rejects with a CallError only. */
+  /** Whether messages can get through at the moment. */
+  get isIn(): boolean {
+    return this.#isIn;
+  }
+
+  /**
+   * Sends a request, at once or as soon as the client is in the room (again), and waits for its
+   * reply. Rejects with a CallError only: TIMEOUT where no answer comes in time on a connection, or
+   * within a minute without one; CLOSED when the session is over.
+   */
   request<T extends RequestType>(type: T, payload: RequestPayload<T>): Promise<Result<T>> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) {
-        reject(closedError());
-        return;
-      }
-      const id = correlationId();
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        reject(new CallError("TIMEOUT", "NO_REPLY", `No reply to ${type} in time.`));
-      }, this.#timeoutMs);
-      this.#pending.set(id, { replyType: REPLY_TYPES[type], resolve, reject, timer });
-      const envelope: Envelope = { type, payload, timestamp: Date.now(), correlationId: id };
-      this.#outbox.push(JSON.stringify(envelope));
-      this.#flush();
-    });
+    if (this.#isOver) return Promise.reject(sessionOver());
+    const { envelope, reply } = this.#requests.add(type, payload);
+    if (this.#isIn) this.#post(envelope);
+    return reply;
+  }
+
+  /** The network may be back, or may have changed: does not wait for a timer to find out. */
+  probe(): void {
+    if (this.#retryTimer !== undefined) this.#dial();
+    else this.#heartbeat?.ask();
   }
 
   /** Leaves the room without waiting for the reply, then closes: for a page that goes away. */
   leave(): void {
-    if (this.#socket.readyState === this.#socket.OPEN) {
-      const envelope: Envelope = {
-        type: "room:leave",
-        timestamp: Date.now(),
-        correlationId: correlationId(),
-      };
-      this.#socket.send(JSON.stringify(envelope));
-    }
-    this.close();
+    if (this.#isOver) return;
+    this.#finish();
+    this.#socket?.closeWith(envelopeOf("room:leave"));
   }
 
-  close(): void {
-    this.#socket.close(NORMAL_CLOSURE);
-    this.#finish(closingOf(NORMAL_CLOSURE));
-  }
-
-  /** Gives a socket up that no longer answers: the close handshake would not end either. */
-  abandon(): void {
-    this.#socket.close();
-    this.#finish(closingOf(ABNORMAL_CLOSURE));
-  }
-
-  #open(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new CallError("TIMEOUT", "NOT_OPENED", "The server did not answer in time."));
-        this.abandon();
-      }, this.#timeoutMs);
-      this.#socket.addEventListener("open", () => {
-        clearTimeout(timer);
-        resolve();
-        this.#flush();
-      });
-      this.#socket.addEventListener("close", () => {
-        clearTimeout(timer);
-        reject(closedError());
-      });
+  #dial(): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    this.#closing = undefined;
+    const { url, webSocket } = this.#options;
+    const send = (envelope: Envelope) => this.#socket?.send(envelope);
+    const onSilent = () => this.#socket?.abandon();
+    const entrance = new Entrance(
+      this.#credentials(),
+      {
+        send,
+        onSilent,
+        onAuthenticated: (response) => this.#onAuthenticated(response),
+        onEntered: () => this.#onEntered(),
+        onRefused: (error) => this.#onRefused(error),
+      },
+      this.#answerWithinMs,
+    );
+    this.#entrance = entrance;
+    const onWorker = (isAlive: boolean) => this.#onWorker(isAlive);
+    const times = this.#options.heartbeat ?? HEARTBEAT;
+    this.#heartbeat = new Heartbeat({ send, onSilent, onWorker }, times);
+    this.#socket = new SignalingSocket({
+      url,
+      openWithinMs: this.#answerWithinMs,
+      onOpen: () => entrance.begin(),
+      onEnvelope: (envelope) => this.#receive(envelope),
+      onClosed: (code) => this.#onClosed(code),
+      ...(webSocket && { webSocket }),
     });
   }
 
-  #flush(): void {
-    if (this.#paceTimer !== undefined || this.#socket.readyState !== this.#socket.OPEN) return;
-    while (this.#outbox.length > 0) {
-      const waitMs = this.#pace.take(performance.now());
-      if (waitMs > 0) {
-        this.#paceTimer = setTimeout(() => {
-          this.#paceTimer = undefined;
-          this.#flush();
-        }, waitMs);
+  #credentials() {
+    const { token, roomId, displayName } = this.#options;
+    if (this.#resumeToken === undefined || !this.#position) return { token, roomId, displayName };
+    return { resumeToken: this.#resumeToken, position: this.#position };
+  }
+
+  get #isResumable(): boolean {
+    return this.#resumeToken !== undefined && this.#position !== undefined;
+  }
+
+  #receive(envelope: Envelope): void {
+    if (this.#isOver) return;
+    // The reply to `room:join` too: the events after it come in the same instant.
+    if (envelope.type === "room:state") this.#onState(envelope.payload as RoomState);
+    if (envelope.correlationId === undefined) this.#onUnasked(envelope);
+    else if (!this.#entrance?.take(envelope) && !this.#heartbeat?.take(envelope)) {
+      this.#requests.settle(envelope);
+    }
+  }
+
+  #onState(state: RoomState): void {
+    const isNewEpoch = this.#position !== undefined && this.#position.epoch !== state.epoch;
+    this.#position = { epoch: state.epoch, seq: state.seq };
+    if (state.resumeToken !== undefined) this.#resumeToken = state.resumeToken;
+    // What was asked concerned things that are gone with the room's worker.
+    if (isNewEpoch) this.#requests.fail(sessionOver());
+    this.#options.onState(state);
+  }
+
+  #onUnasked({ type, payload, epoch, seq }: Envelope): void {
+    switch (type) {
+      case "room:state":
+      // An error without a correlation id answers a frame that could not be read; the close code
+      // that follows says the rest.
+      case "error":
         return;
-      }
-      this.#socket.send(this.#outbox.shift() as string);
+      case "session:closing":
+        this.#closing = announced(payload as Events["session:closing"]);
+        return;
+      case "room:waiting":
+        this.#entrance?.wait();
+        this.#heartbeat?.start();
+        this.#options.onWaiting();
+        return;
+    }
+    if (seq === undefined || this.#isNext(epoch, seq)) {
+      this.#options.onEvent({ type, payload, epoch, seq } as SignalingEvent);
     }
   }
 
-  #receive(data: unknown): void {
-    const envelope = parse(data);
-    if (!envelope || this.#closed) return;
-    if (envelope.correlationId !== undefined) this.#settle(envelope, envelope.correlationId);
-    // An error without a correlation id answers a frame that could not be read; the close code
-    // that follows says the rest.
-    else if (envelope.type !== "error") this.#options.onEvent(envelope as SignalingEvent);
+  #isNext(epoch: string | undefined, seq: number): boolean {
+    // What comes before the first state is part of it.
+    if (!this.#position) return false;
+    const verdict = judge(this.#position, { epoch, seq });
+    if (verdict === "next") this.#position = { epoch: this.#position.epoch, seq };
+    // The server tells again what is missing.
+    if (verdict === "gap") this.#socket?.abandon();
+    return verdict === "next";
   }
 
-  #settle(envelope: Envelope, id: string): void {
-    const pending = this.#pending.get(id);
-    if (!pending) return;
-    this.#pending.delete(id);
-    clearTimeout(pending.timer);
-    if (envelope.type === "error") {
-      pending.reject(CallError.fromPayload(envelope.payload as ErrorPayload));
-    } else if (envelope.type !== pending.replyType) {
-      pending.reject(
-        new CallError("UNEXPECTED_REPLY", "WRONG_TYPE", `The reply was ${envelope.type}.`),
-      );
-    } else {
-      pending.resolve(envelope.payload as never);
-    }
+  #onAuthenticated(response: AuthResponse): void {
+    if (response.resumeToken !== undefined) this.#resumeToken = response.resumeToken;
+    this.#options.onAuthenticated(response);
   }
 
-  #finish(closing: Closing): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#paceTimer);
-    for (const pending of this.#pending.values()) {
-      clearTimeout(pending.timer);
-      pending.reject(closedError());
+  #onEntered(): void {
+    if (this.#isOver) return;
+    this.#isIn = true;
+    this.#enteredAtMs = performance.now();
+    this.#heartbeat?.start();
+    for (const envelope of this.#requests.unanswered) this.#post(envelope);
+    this.#become("ok");
+  }
+
+  #onRefused(error: CallError): void {
+    if (!this.#isResumable) {
+      if (!WORDS_FOLLOW.has(error.reason)) this.#end(endingOf(error));
+      return;
     }
-    this.#pending.clear();
-    this.#outbox.length = 0;
-    this.#options.onClosed(closing);
+    const remedy = remedyOf(error);
+    if (remedy !== "resume") {
+      this.#end({ ...endingOf(error), retry: remedy === "rejoin" });
+      return;
+    }
+    const { code, reason, words, retryAfterMs: afterMs = 0 } = error;
+    this.#closing = { reason, words, remedy, afterMs, isTrouble: code === "UNAVAILABLE" };
+    this.#socket?.abandon();
+  }
+
+  #onWorker(isAlive: boolean): void {
+    if (this.#isIn) this.#become(isAlive ? "ok" : "troubled");
+  }
+
+  #onClosed(code: number): void {
+    this.#entrance?.stop();
+    this.#heartbeat?.stop();
+    if (this.#isOver) return;
+    this.#requests.hold();
+    const closing = this.#closing ?? closingOf(code, this.#isResumable);
+    if (!this.#isResumable || closing.remedy !== "resume") {
+      this.#end(closedEnding(closing));
+      return;
+    }
+    if (this.#isIn && performance.now() - this.#enteredAtMs > STABLE_MS) this.#failures = 0;
+    this.#isIn = false;
+    this.#failures += 1;
+    const waitMs = backoffMs(this.#failures, Math.random(), closing.afterMs);
+    this.#retryTimer = setTimeout(() => this.#dial(), waitMs);
+    this.#become(closing.isTrouble ? "troubled" : "lost");
+  }
+
+  #post(envelope: Envelope): void {
+    this.#socket?.send(envelope, () => this.#requests.sent(envelope));
+  }
+
+  #become(connection: Connection): void {
+    if (this.#connection === connection || this.#isOver) return;
+    this.#connection = connection;
+    this.#options.onConnection(connection);
+  }
+
+  #end(ending: Ending): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#socket?.abandon();
+    this.#options.onEnded(ending);
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#isIn = false;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    this.#entrance?.stop();
+    this.#heartbeat?.stop();
+    this.#requests.fail(sessionOver());
   }
 }
 
-function closedError(): CallError {
-  return new CallError("CLOSED", "SOCKET_CLOSED", "The connection has ended.");
-}
-
-function parse(data: unknown): Envelope | undefined {
-  if (typeof data !== "string") return undefined;
-  try {
-    const value: unknown = JSON.parse(data);
-    if (typeof value !== "object" || value === null) return undefined;
-    return typeof (value as Envelope).type === "string" ? (value as Envelope) : undefined;
-  } catch {
-    return undefined;
-  }
+function sessionOver(): CallError {
+  return new CallError("CLOSED", "SESSION_OVER", "The session has ended.");
 }

@@ -32,6 +32,13 @@ const WORDS_OF_REASON: Readonly<Record<string, string>> = {
   WRONG_ROOM: "Your link is for another room. Open it as you were given it.",
   ROLE_NOT_GRANTED: "Your link is for another role.",
   NOT_BUILT: "The server cannot do this.",
+  MEDIA_FAILED: "Sound and picture cannot get through. A firewall may block them.",
+  BANNED: "A proctor has removed you from this room.",
+  ROOM_LOCKED: "The room is locked. Ask a proctor to let you in.",
+  REJECTED: "A proctor did not let you in.",
+  WAITED_TOO_LONG: "Nobody has let you in.",
+  MUTED_BY_MODERATOR: "A proctor has muted you.",
+  RESUME_TOKEN_USED: "This session was taken over by another window.",
 };
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -21,6 +21,8 @@ export interface ProducerInfo {
   producerId: string;
   kind: MediaKind;
   paused: boolean;
+  /** A moderator has paused it: its owner cannot resume it. */
+  muted?: boolean;
   appData: AppData;
 }
 
@@ -32,6 +34,8 @@ export interface Participant {
   role: Role;
   connection: "ok" | "lost";
   handRaised?: boolean;
+  /** A moderator has paused all of its sound. */
+  muted?: boolean;
   appData: AppData;
   producers: ProducerInfo[];
 }
@@ -61,6 +65,14 @@ export interface RoomState {
   participants: Participant[];
   roomConfig: RoomConfig;
   resumeToken?: string;
+  own: Own;
+}
+
+/** What the session itself has on the server; empty after a first join. */
+export interface Own {
+  transports: { transportId: string; direction: Direction }[];
+  producers: ProducerInfo[];
+  consumers: { consumerId: string; producerId: string; transportId: string; paused: boolean }[];
 }
 
 export interface TransportCreated {
@@ -107,9 +119,16 @@ export interface ConsumersCreated {
 /** Every request: its payload, the type of its reply and the reply's payload. */
 export interface Requests {
   "auth:request": {
-    payload: { token: string; roomId: string; role?: Role };
+    payload:
+      | { token: string; roomId: string; role?: Role }
+      | { resumeToken: string; epoch: string; lastSeq: number };
     reply: "auth:response";
     result: AuthResponse;
+  };
+  "auth:refresh": {
+    payload: { token: string };
+    reply: "auth:refreshed";
+    result: { expiresAt: number; iceServers: RTCIceServer[] };
   };
   "room:join": {
     payload: {
@@ -191,6 +210,7 @@ export type Result<T extends RequestType> = Requests[T]["result"];
 /** The reply that each request is answered with, if not with `error`. */
 export const REPLY_TYPES: { readonly [T in RequestType]: Requests[T]["reply"] } = {
   "auth:request": "auth:response",
+  "auth:refresh": "auth:refreshed",
   "room:join": "room:state",
   "room:leave": "room:left",
   "transport:create": "transport:created",
@@ -214,7 +234,8 @@ export interface Events {
   "participant:updated": { participant: Participant };
   "participant:left": { peerId: string; reason: string };
   "producer:new": ProducerInfo & { peerId: string };
-  "producer:paused": { producerId: string };
+  /** Comes again when only `muted` has changed. */
+  "producer:paused": { producerId: string; muted?: boolean };
   "producer:resumed": { producerId: string };
   "producer:closed": { producerId: string };
   "consumer:paused": { consumerId: string };
@@ -228,6 +249,8 @@ export interface Events {
     reason: string;
     action: "resume" | "rejoin" | "stop";
     afterMs: number;
+    /** A moderator's words. */
+    message?: string;
   };
 }
 

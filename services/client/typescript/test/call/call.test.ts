@@ -6,6 +6,7 @@ import { WebSocket } from "ws";
 import { Call, type CallState } from "../../src/call/call.js";
 import type { Roster } from "../../src/call/roster.js";
 import type { RemoteTrack } from "../../src/call/subscriber.js";
+import type { Connection } from "../../src/signaling/client.js";
 import { ScriptedGateway } from "../support/gateway.js";
 import { deviceWithoutBrowser, openRoom, participant, producer } from "../support/room.js";
 import { until } from "../support/until.js";
@@ -48,6 +49,11 @@ function enter(published: MediaStreamTrack[] = []): void {
   }
   call.start();
 }
+
+const isJoined = (connection: Connection) =>
+  call.state.phase === "joined" && call.state.connection === connection;
+
+const countOf = (type: string) => gateway.types.filter((other) => other === type).length;
 
 function setMediaState(direction: "send" | "recv", state: "connected" | "disconnected" | "failed") {
   const transport = transports.filter((candidate) => candidate.direction === direction).at(-1);
@@ -193,24 +199,167 @@ test("an event right behind the snapshot is applied to it, one from before it is
   expect([...roster.keys()]).toEqual(["ada", "bob"]);
 });
 
-test("a connection that is cut is made again from scratch, and the room is shown anew", async () => {
+test("a connection that is cut is resumed, and media is not touched", async () => {
+  const room = openRoom(gateway, "proctor", [
+    participant("ada", "candidate", [producer("ada.1")]),
+    participant("bob"),
+  ]);
+  const voice = new FakeMediaStreamTrack({ kind: "audio" }) as unknown as MediaStreamTrack;
+  enter([voice]);
+  await until("published", () => call.state.phase === "joined" && call.state.published);
+  await until("the track", () => tracks.has("ada.1"));
+  const first = tracks.get("ada.1");
+  const [publication] = call.publications;
+  const { producerId } = publication ?? {};
+
+  gateway.cut();
+  await until("the loss", () => isJoined("lost"));
+  expect(call.state).toMatchObject({ phase: "joined", published: true, connection: "lost" });
+  publication?.pause();
+  call.pauseTrack("ada.1");
+  room.tell("participant:left", { peerId: "bob", reason: "LEFT" });
+  await until("the return", () => isJoined("ok"));
+  await until("what was asked meanwhile", () => gateway.types.includes("consumer:pause"));
+
+  expect([...roster.keys()]).toEqual(["ada"]);
+  expect(gateway.types).toContain("producer:pause");
+  expect(tracks.get("ada.1")).toBe(first);
+  expect(first?.track.readyState).toBe("live");
+  expect(publication).toMatchObject({ state: "live", producerId, paused: true });
+  expect(transports.map(({ closed }) => closed)).toEqual([false, false]);
+  for (const type of ["room:join", "produce", "consume"]) expect(countOf(type)).toBe(1);
+  expect(countOf("transport:create")).toBe(2);
+  expect(new Set(states.map(({ phase }) => phase))).toEqual(new Set(["connecting", "joined"]));
+});
+
+test("a track that is published while the connection is lost is live afterwards", async () => {
+  openRoom(gateway, "candidate", []);
+  enter();
+  await until("joined", () => isJoined("ok"));
+  gateway.cut();
+  await until("the loss", () => isJoined("lost"));
+  const track = new FakeMediaStreamTrack({ kind: "video" }) as unknown as MediaStreamTrack;
+  const publication = call.publish(track, { source: "camera" });
+  expect(publication.state).toBe("publishing");
+  await until("live", () => publication.state === "live");
+  expect(isJoined("ok")).toBe(true);
+  expect(countOf("room:join")).toBe(1);
+});
+
+test("the room's state in place of missed events ends what is no longer there", async () => {
+  const room = openRoom(gateway, "proctor", [
+    participant("ada", "candidate", [producer("ada.1")]),
+    participant("bob", "candidate", [producer("bob.1")]),
+  ]);
+  enter();
+  await until("both tracks", () => tracks.size === 2);
+  const kept = tracks.get("bob.1");
+  gateway.cut();
+  await until("the loss", () => isJoined("lost"));
+  room.tell("participant:left", { peerId: "ada", reason: "LEFT" });
+  room.forget();
+  room.participants = [participant("bob", "candidate", [producer("bob.1")])];
+  room.own = {
+    transports: [{ transportId: "t1", direction: "recv" }],
+    producers: [],
+    consumers: [
+      {
+        ...{ consumerId: "consumer-of-bob.1", producerId: "bob.1" },
+        ...{ transportId: "t1", paused: false },
+      },
+    ],
+  };
+  await until("the return", () => isJoined("ok"));
+  expect([...tracks.values()]).toEqual([kept]);
+  expect(kept?.track.readyState).toBe("live");
+  expect(countOf("transport:create")).toBe(1);
+});
+
+test("a worker that is another one afterwards gets everything anew in the same session", async () => {
+  const room = openRoom(gateway, "proctor", [participant("ada", "candidate", [producer("ada.1")])]);
+  const voice = new FakeMediaStreamTrack({ kind: "audio" }) as unknown as MediaStreamTrack;
+  enter([voice]);
+  await until("published", () => call.state.phase === "joined" && call.state.published);
+  await until("the track", () => tracks.has("ada.1"));
+  const first = tracks.get("ada.1");
+  room.epoch = "e2";
+  gateway.cut();
+  await until("a new track", () => tracks.has("ada.1") && tracks.get("ada.1") !== first);
+  await until("published again", () => call.state.phase === "joined" && call.state.published);
+
+  expect(first?.track.readyState).toBe("ended");
+  expect(transports.map(({ closed }) => closed)).toEqual([true, true, false, false]);
+  expect(countOf("room:join")).toBe(1);
+  expect(countOf("transport:close")).toBe(0);
+  expect(new Set(states.map(({ phase }) => phase))).toEqual(new Set(["connecting", "joined"]));
+});
+
+test("media that has failed while the connection was lost is made anew in the same session", async () => {
   openRoom(gateway, "proctor", [participant("ada", "candidate", [producer("ada.1")])]);
+  enter();
+  await until("the track", () => tracks.has("ada.1"));
+  setMediaState("recv", "connected");
+  const first = tracks.get("ada.1");
+  gateway.cut();
+  await until("the loss", () => isJoined("lost"));
+  setMediaState("recv", "failed");
+  expect(call.state).toMatchObject({ phase: "joined", media: { recv: "failed" } });
+  await until("a new track", () => tracks.has("ada.1") && tracks.get("ada.1") !== first);
+
+  expect(transports.map(({ closed }) => closed)).toEqual([true, false]);
+  const closed = gateway.requests.find(({ envelope }) => envelope.type === "transport:close");
+  expect(closed?.payload).toEqual({ transportId: "t1" });
+  expect(countOf("room:join")).toBe(1);
+});
+
+test("a session that the server has given up is made again from scratch", async () => {
+  const room = openRoom(gateway, "proctor", [participant("ada", "candidate", [producer("ada.1")])]);
   enter();
   await until("the track", () => tracks.has("ada.1"));
   const first = tracks.get("ada.1");
 
+  room.token = undefined;
   gateway.cut();
   await until("waiting", () => call.state.phase === "waiting");
-  expect(call.state).toMatchObject({
-    words: "Connection lost.",
-    error: { code: "CLOSED", reason: "CLOSE_1006" },
-  });
+  expect(call.state).toMatchObject({ error: { code: "UNAUTHORIZED", reason: "SESSION_ENDED" } });
   expect(tracks.get("ada.1")).toBe(first);
   expect(first?.track.readyState).toBe("live");
 
   await until("a new track", () => tracks.has("ada.1") && tracks.get("ada.1") !== first);
   expect(first?.track.readyState).toBe("ended");
-  expect(gateway.types.filter((type) => type === "auth:request")).toHaveLength(2);
+  expect(countOf("room:join")).toBe(2);
+});
+
+test("who is held in the waiting room is told so, and is in the room when let in", async () => {
+  openRoom(gateway, "candidate", []);
+  const join = gateway.answerTo("room:join");
+  let admit = () => {};
+  gateway.on("room:join", (request) => {
+    admit = () => join(request);
+    gateway.tell("room:waiting", { roomId: "room" });
+  });
+  enter();
+  await until("waiting", () => call.state.phase === "waiting-room");
+  admit();
+  await until("joined", () => isJoined("ok"));
+  expect(states.map(({ phase }) => phase)).toEqual(["connecting", "waiting-room", "joined"]);
+});
+
+test("a fresh token is shown to the server, and a refused one is not kept", async () => {
+  const room = openRoom(gateway, "candidate", []);
+  enter();
+  await until("joined", () => isJoined("ok"));
+  gateway.on("auth:refresh", ({ payload, reply, refuse }) => {
+    if (payload.token === "fresh") reply("auth:refreshed", { expiresAt: 1, iceServers: [] });
+    else refuse("FORBIDDEN", "ANOTHER_USER");
+  });
+  await call.renew("fresh");
+  await expect(call.renew("another's")).rejects.toMatchObject({ code: "FORBIDDEN" });
+  room.token = undefined;
+  gateway.cut();
+  await until("joined anew", () => countOf("room:join") === 2);
+  const tokens = gateway.requests.map(({ payload }) => payload.token).filter(Boolean);
+  expect(tokens).toEqual(["token", "fresh", "another's", "fresh"]);
 });
 
 test("media that fails leads to a new try", async () => {

@@ -4,10 +4,11 @@ import { WebSocket } from "ws";
 import { Call } from "../../src/call/call.js";
 import type { Publication, PublicationState } from "../../src/call/publication.js";
 import { ScriptedGateway } from "../support/gateway.js";
-import { deviceWithoutBrowser, openRoom } from "../support/room.js";
+import { deviceWithoutBrowser, openRoom, type ScriptedRoom } from "../support/room.js";
 import { until } from "../support/until.js";
 
 let gateway: ScriptedGateway;
+let room: ScriptedRoom;
 let call: Call;
 let states: [Publication, PublicationState][];
 
@@ -22,7 +23,7 @@ function requests(type: string): Record<string, unknown>[] {
 
 beforeEach(async () => {
   gateway = await ScriptedGateway.listen();
-  openRoom(gateway, "candidate", []);
+  room = openRoom(gateway, "candidate", []);
   states = [];
   call = new Call(
     {
@@ -92,6 +93,7 @@ test("what is paused before it is published is published as paused, and so again
   call.start();
   await until("live", () => camera.state === "live");
   expect(requests("produce")[0]).toMatchObject({ paused: true });
+  room.token = undefined;
   gateway.cut();
   await until("live again", () => requests("produce").length === 2 && camera.state === "live");
   expect(requests("produce")[1]).toMatchObject({ paused: true });
@@ -166,6 +168,7 @@ test("a refusal of one is its own, says why, and is tried again after rejoining"
   expect(call.state).toMatchObject({ phase: "joined", published: false });
 
   gateway.on("produce", produce);
+  room.token = undefined;
   gateway.cut();
   await until("live", () => camera.state === "live");
   expect(camera.error).toBeUndefined();

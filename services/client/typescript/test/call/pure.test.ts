@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { backoffMs } from "../../src/call/backoff.js";
-import { endingOf } from "../../src/call/ending.js";
+import { backoffMs } from "../../src/signaling/backoff.js";
+import { endingOf } from "../../src/signaling/ending.js";
 import { CallError } from "../../src/signaling/error.js";
 
 describe("back-off", () => {
@@ -13,6 +13,12 @@ describe("back-off", () => {
   test("jitter spreads a wait over its upper half", () => {
     expect(backoffMs(3, 0)).toBe(1000);
     expect(backoffMs(3, 0.5)).toBe(1500);
+  });
+
+  test("a time that the server names is kept, and spread as well", () => {
+    expect(backoffMs(1, 0, 3000)).toBe(3000);
+    expect(backoffMs(1, 1, 3000)).toBe(4500);
+    expect(backoffMs(5, 1, 10)).toBe(5000);
   });
 });
 

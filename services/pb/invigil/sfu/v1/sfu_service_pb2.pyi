@@ -1031,6 +1031,57 @@ class ConnectTransportResponse(_message.Message):
 Global___ConnectTransportResponse: _TypeAlias = ConnectTransportResponse  # noqa: Y015
 
 @_typing.final
+class RestartIceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    TRANSPORT_ID_FIELD_NUMBER: _builtins.int
+    transport_id: _builtins.str
+    """Empty where the session has just one transport."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        transport_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "transport_id", b"transport_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestartIceRequest: _TypeAlias = RestartIceRequest  # noqa: Y015
+
+@_typing.final
+class RestartIceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    TRANSPORT_ID_FIELD_NUMBER: _builtins.int
+    ICE_PARAMETERS_FIELD_NUMBER: _builtins.int
+    transport_id: _builtins.str
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    @_builtins.property
+    def ice_parameters(self) -> Global___IceParameters: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        transport_id: _builtins.str = ...,
+        ice_parameters: Global___IceParameters | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ice_parameters", b"ice_parameters", "position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ice_parameters", b"ice_parameters", "position", b"position", "transport_id", b"transport_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestartIceResponse: _TypeAlias = RestartIceResponse  # noqa: Y015
+
+@_typing.final
 class CloseTransportRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1918,6 +1969,65 @@ class ApplySdpAnswerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApplySdpAnswerResponse: _TypeAlias = ApplySdpAnswerResponse  # noqa: Y015
+
+@_typing.final
+class GetConsumerStatsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    CONSUMER_ID_FIELD_NUMBER: _builtins.int
+    consumer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        consumer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "consumer_id", b"consumer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsumerStatsRequest: _TypeAlias = GetConsumerStatsRequest  # noqa: Y015
+
+@_typing.final
+class GetConsumerStatsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PACKETS_SENT_FIELD_NUMBER: _builtins.int
+    PACKETS_RETRANSMITTED_FIELD_NUMBER: _builtins.int
+    ROUND_TRIP_MS_FIELD_NUMBER: _builtins.int
+    kind: _rtp_pb2.MediaKind.ValueType
+    packets_sent: _builtins.int
+    """Without retransmissions."""
+    packets_retransmitted: _builtins.int
+    round_trip_ms: _builtins.int
+    """Absent until the client has reported."""
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        kind: _rtp_pb2.MediaKind.ValueType = ...,
+        packets_sent: _builtins.int = ...,
+        packets_retransmitted: _builtins.int = ...,
+        round_trip_ms: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_round_trip_ms", b"_round_trip_ms", "position", b"position", "round_trip_ms", b"round_trip_ms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_round_trip_ms", b"_round_trip_ms", "kind", b"kind", "packets_retransmitted", b"packets_retransmitted", "packets_sent", b"packets_sent", "position", b"position", "round_trip_ms", b"round_trip_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__round_trip_ms: _TypeAlias = _typing.Literal["round_trip_ms"]  # noqa: Y015
+    _WhichOneofArgType__round_trip_ms: _TypeAlias = _typing.Literal["_round_trip_ms", b"_round_trip_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__round_trip_ms) -> _WhichOneofReturnType__round_trip_ms | None: ...
+
+Global___GetConsumerStatsResponse: _TypeAlias = GetConsumerStatsResponse  # noqa: Y015
 
 @_typing.final
 class UpdatePeerRequest(_message.Message):

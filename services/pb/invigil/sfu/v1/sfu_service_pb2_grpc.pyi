@@ -83,6 +83,10 @@ class SfuServiceStub:
     """Gives the client's fingerprint; the handshake runs when ICE is up. A repeat with the same
     fingerprint succeeds; another one is refused with ALREADY_CONNECTED.
     """
+    RestartIce: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.RestartIceRequest, _sfu_service_pb2.RestartIceResponse]
+    """New ICE credentials; those before stay good until the client's first check with the new ones. Addresses,
+    DTLS and media go on.
+    """
     CloseTransport: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.CloseTransportRequest, _sfu_service_pb2.CloseTransportResponse]
     """Closes a transport with all its producers and consumers."""
     Produce: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ProduceRequest, _sfu_service_pb2.ProduceResponse]
@@ -112,6 +116,8 @@ class SfuServiceStub:
     """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
     rejects are closed.
     """
+    GetConsumerStats: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.GetConsumerStatsRequest, _sfu_service_pb2.GetConsumerStatsResponse]
+    """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats."""
     UpdatePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]
     """Changes what others see of the caller. What is absent stays."""
     SendMessage: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]
@@ -184,6 +190,10 @@ class SfuServiceAsyncStub(SfuServiceStub):
     """Gives the client's fingerprint; the handshake runs when ICE is up. A repeat with the same
     fingerprint succeeds; another one is refused with ALREADY_CONNECTED.
     """
+    RestartIce: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.RestartIceRequest, _sfu_service_pb2.RestartIceResponse]  # type: ignore[assignment]
+    """New ICE credentials; those before stay good until the client's first check with the new ones. Addresses,
+    DTLS and media go on.
+    """
     CloseTransport: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.CloseTransportRequest, _sfu_service_pb2.CloseTransportResponse]  # type: ignore[assignment]
     """Closes a transport with all its producers and consumers."""
     Produce: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ProduceRequest, _sfu_service_pb2.ProduceResponse]  # type: ignore[assignment]
@@ -213,6 +223,8 @@ class SfuServiceAsyncStub(SfuServiceStub):
     """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
     rejects are closed.
     """
+    GetConsumerStats: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.GetConsumerStatsRequest, _sfu_service_pb2.GetConsumerStatsResponse]  # type: ignore[assignment]
+    """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats."""
     UpdatePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]  # type: ignore[assignment]
     """Changes what others see of the caller. What is absent stays."""
     SendMessage: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]  # type: ignore[assignment]
@@ -344,6 +356,16 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def RestartIce(
+        self,
+        request: _sfu_service_pb2.RestartIceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.RestartIceResponse, _abc.Awaitable[_sfu_service_pb2.RestartIceResponse]]:
+        """New ICE credentials; those before stay good until the client's first check with the new ones. Addresses,
+        DTLS and media go on.
+        """
+
+    @_abc_1.abstractmethod
     def CloseTransport(
         self,
         request: _sfu_service_pb2.CloseTransportRequest,
@@ -449,6 +471,14 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
         rejects are closed.
         """
+
+    @_abc_1.abstractmethod
+    def GetConsumerStats(
+        self,
+        request: _sfu_service_pb2.GetConsumerStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.GetConsumerStatsResponse, _abc.Awaitable[_sfu_service_pb2.GetConsumerStatsResponse]]:
+        """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats."""
 
     @_abc_1.abstractmethod
     def UpdatePeer(

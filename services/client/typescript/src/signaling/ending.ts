@@ -1,4 +1,5 @@
-import { CallError, type ErrorCode } from "../signaling/error.js";
+import type { Closing, Remedy } from "./closing.js";
+import { CallError, type ErrorCode } from "./error.js";
 
 /** Why a session is over. */
 export interface Ending {
@@ -27,12 +28,17 @@ export function endingOf(thrown: unknown): Ending {
 }
 
 /** The ending that the server, or a socket's close code, gave a reason for. */
-export function closedEnding(
-  { words, retry, afterMs }: Omit<Ending, "error">,
-  reason: string,
-): Ending {
+export function closedEnding({ reason, words, remedy, afterMs }: Closing): Ending {
   const error = new CallError("CLOSED", reason, words, afterMs);
-  return { words, retry, error, ...(afterMs !== undefined && { afterMs }) };
+  return { words, retry: remedy !== "stop", error, ...(afterMs !== undefined && { afterMs }) };
+}
+
+/** What helps one who wanted to resume and was refused. */
+export function remedyOf({ code, reason }: CallError): Remedy {
+  // Another connection has the session.
+  if (reason === "RESUME_TOKEN_USED") return "stop";
+  if (code === "UNAUTHORIZED") return "rejoin";
+  return FINAL.has(code) ? "stop" : "resume";
 }
 
 const CONNECTION: ReadonlySet<ErrorCode> = new Set([
