@@ -50,8 +50,8 @@ bench-signaling: ## Measure the gateway: pings and joins a second, idle clients,
 fix: ## Repair what check can complain of
 	@scripts/setup.sh check && $(PYTHON) -m scripts.fix
 
-protos: ## Generate services/pb from protos/
-	@scripts/setup.sh check && $(PYTHON) -m scripts.gen_protos
+protos: ## Generate services/pb from protos/, and the JSON Schema in protos/signaling
+	@scripts/setup.sh check && $(PYTHON) -m scripts.gen_protos && $(PYTHON) -m scripts.gen_schema
 
 engine: ## Build the packet engine (Rust) and install it into .venv
 	@scripts/setup.sh engine

@@ -54,6 +54,12 @@ CHECKS = (
         (*PYTHON_MODULE, "scripts.gen_protos", "--check"),
         repair="make protos",
     ),
+    Check(
+        "JSON Schema",
+        "generated schema",
+        (*PYTHON_MODULE, "scripts.gen_schema", "--check"),
+        repair="make protos",
+    ),
     Check("protobuf", "buf lint", ("scripts/node_modules/.bin/buf", "lint", "protos")),
     Check("Rust", "rustfmt", ("cargo", "fmt", "--check"), ENGINE, repair="make fix"),
     Check("Rust", "clippy", CARGO_CLIPPY, ENGINE, repair="make fix"),

@@ -95,6 +95,9 @@ def debian_step(goals: set[str]) -> Step | None:
         turn="test" in goals,
         network="bench" in goals,
     )
+    if "test" in goals and toolchain.can_use_apt() and not toolchain.has_webrtcbin():
+        # Its tests are skipped where Debian's packages are not to be had.
+        missing.append(toolchain.WEBRTCBIN)
     if not missing:
         return None
     if not toolchain.can_use_apt():

@@ -47,6 +47,20 @@ NETWORK = Tool(
 # Tests ask a real TURN server whether it takes the credentials that clients are given.
 COTURN = Tool("coturn", ("coturn",), "install coturn (turnserver and turnutils_uclient)")
 
+# The Python of Debian's packages, whose bindings no virtual environment can hold.
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+WEBRTCBIN = Tool(
+    "GStreamer's webrtcbin",
+    (
+        "gstreamer1.0-plugins-bad",
+        "gstreamer1.0-plugins-good",
+        "gstreamer1.0-nice",
+        "gir1.2-gst-plugins-bad-1.0",
+        "python3-gst-1.0",
+    ),
+    "install GStreamer with webrtcbin and its Python bindings",
+)
+
 
 class MissingError(Exception):
     """Something is missing that only the person at the machine can install."""
@@ -94,6 +108,21 @@ def chromium() -> str | None:
     """Where a Chromium is, as the browser tests look for it."""
     given = os.environ.get("CHROMIUM")
     return given or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def has_webrtcbin() -> bool:
+    """Whether the system's Python can drive GStreamer's webrtcbin over libnice."""
+    script = (
+        "import gi; gi.require_version('GstWebRTC', '1.0')\n"
+        "from gi.repository import Gst, GstWebRTC\n"
+        "Gst.init(None); names = ('webrtcbin', 'nicesrc', 'vp8enc', 'rtpvp8pay', 'opusenc')\n"
+        "raise SystemExit(not all(Gst.ElementFactory.find(name) for name in names))"
+    )
+    try:
+        subprocess.run([SYSTEM_PYTHON, "-c", script], capture_output=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
 
 
 def firefox() -> str | None:

@@ -10,6 +10,7 @@ from services.sfu.control.server import ControlServer
 from services.sfu.control.worker import Worker, WorkerConfig
 from services.sfu.core.port import TransportState
 from services.sfu.media.plane import MediaConfig, MediaPlane
+from services.sfu.media.sdp.text import SdpText
 
 log = get_logger("sfu")
 
@@ -38,6 +39,7 @@ class App:
                 grace_ms=settings.grace_ms,
             ),
             self._media,
+            SdpText(),
             clock_ms=lambda: time.monotonic_ns() // 1_000_000,
         )
         relay.worker = worker

@@ -66,8 +66,8 @@ def in_a_namespace(table: Table, where: Where, seconds: float) -> None:
 async def measure(table: Table, where: Where, seconds: float) -> None:
     """A call that begins on the lossy line; counted from when the picture moves.
 
-    Repaired are video packets that came again after they had been lost. The loss ends before they
-    are counted, so that none is on its way.
+    Repaired are video packets that came after they had been lost. The loss ends before they are
+    counted, so that none is on its way.
     """
     on = "no loss: " if where == "nowhere" else f"{SHARE:.0%} loss, {where}: "
     freezes = table.row(f"{on}freezes", "1/min", all_at_most(1))
@@ -83,10 +83,12 @@ async def measure(table: Table, where: Where, seconds: float) -> None:
         await layer.prefer(proctor, layer.camera_of(proctor), BEST_LAYER)
         await asyncio.sleep(WARM_UP_S)
         before = await rig.received(proctor, "video")
+        sent_before = await _frames_sent(candidate)
         for _ in range(round(seconds)):
             await asyncio.sleep(1)
             width.append((await rig.received(proctor, "video"))["frameWidth"])
         after = await rig.received(proctor, "video")
+        sent_frames = await _frames_sent(candidate) - sent_before
         took_s = (after["timestamp"] - before["timestamp"]) / 1e3
         freezes.append((after["freezeCount"] - before["freezeCount"]) * 60 / took_s)
         rate.append((after["framesDecoded"] - before["framesDecoded"]) / took_s)
@@ -97,7 +99,7 @@ async def measure(table: Table, where: Where, seconds: float) -> None:
         if where == "uplink":
             counted = await _counted_by_worker(stage, candidate)
         else:
-            counted = await _counted_by_proctor(proctor)
+            counted = _counted_by_proctor(before, after, sent_frames)
         lost.append(counted.lost)
         if counted.lost > 0:
             repaired.append(100 * counted.repaired / counted.lost)
@@ -105,14 +107,15 @@ async def measure(table: Table, where: Where, seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Video packets since the call began."""
+    """Video packets."""
 
     lost: int
     repaired: int
 
 
 async def _counted_by_worker(stage: Rig, candidate: ChromiumTab) -> Counted:
-    """Lost by the worker's receiver reports; repaired are the retransmissions that it needed."""
+    """Since the call began. Lost by the worker's receiver reports; repaired are those that came
+    again and were not there yet."""
     reports = [e for e in await rig.stats(candidate, "remote-inbound-rtp") if e["kind"] == "video"]
     counters = stage.cluster.describe().engine_counters
     useless = ("rtx_empty", "rtx_orphaned", "duplicates_in")
@@ -122,11 +125,20 @@ async def _counted_by_worker(stage: Rig, candidate: ChromiumTab) -> Counted:
     )
 
 
-async def _counted_by_proctor(proctor: ChromiumTab) -> Counted:
-    """By the browser's own statistics, in which a lost packet stays lost when it comes again."""
-    stream = await rig.received(proctor, "video")
-    # Absent while there was none.
-    return Counted(stream["packetsLost"], stream.get("retransmittedPacketsReceived", 0))
+async def _frames_sent(candidate: ChromiumTab) -> int:
+    """Pictures of the best layer that the candidate's browser has sent."""
+    entries = await rig.stats(candidate, "outbound-rtp")
+    return max(int(e["framesSent"]) for e in entries if e.get("rid") == f"r{BEST_LAYER}")
+
+
+def _counted_by_proctor(before: rig.Stats, after: rig.Stats, sent_frames: int) -> Counted:
+    """While it was watched. A packet that never came spoils the picture that it was part of.
+
+    The browser's count of retransmissions would not do: on a lossy line each goes twice.
+    """
+    lost = after["packetsLost"] - before["packetsLost"]
+    spoilt = sent_frames - (after["framesReceived"] - before["framesReceived"])
+    return Counted(lost, lost - max(0, spoilt))
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.client import Client, joined
+from tests.support.client import joined
 from tests.support.cluster import Cluster, Service, running_cluster
 from tests.support.otlp import Receiver, Span, otlp_receiver
 from tests.support.poll import until
@@ -33,7 +33,7 @@ def traced(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-async def consume(cluster: Cluster, room: str, correlation_id: str) -> None:
+async def consume(cluster: Cluster, room: str, correlation_id: str, **envelope: str) -> None:
     """A candidate publishes and a proctor consumes, all by signaling alone."""
     url = cluster.socket_url
     async with (
@@ -43,11 +43,8 @@ async def consume(cluster: Cluster, room: str, correlation_id: str) -> None:
         await ada.ask("transport:create", {"direction": "send"})
         microphone = (await ada.ask("produce", {"kind": "audio"}))["producerId"]
         await grace.ask("transport:create", {"direction": "recv"})
-        await _consume(grace, microphone, correlation_id)
-
-
-async def _consume(client: Client, producer_id: str, correlation_id: str) -> None:
-    await client.ask("consume", {"producerId": producer_id}, correlationId=correlation_id)
+        wanted = {"producerId": microphone}
+        await grace.ask("consume", wanted, correlationId=correlation_id, **envelope)
 
 
 async def until_span(receiver: Receiver, what: str, wanted: Callable[[Span], bool]) -> Span:
@@ -107,3 +104,45 @@ async def test_logs_of_both_services_carry_the_correlation_id_and_the_trace(
         "the worker's span of that trace",
         lambda span: span.name == CONSUME and span.trace_id in traces,
     )
+
+
+async def test_client_s_trace_is_linked_to_and_not_joined(
+    traced: Cluster, receiver: Receiver, room: str
+) -> None:
+    trace_id, span_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    correlation_id = "watch-ada-3"
+    await consume(traced, room, correlation_id, traceparent=f"00-{trace_id}-{span_id}-01")
+    request = await until_span(
+        receiver,
+        "the gateway's span of the request",
+        lambda span: span.attributes.get("invigil.correlation_id") == correlation_id,
+    )
+    assert (request.links, request.parent_id) == ((f"{trace_id}-{span_id}",), "")
+    await until_span(
+        receiver,
+        "the worker's span of the call in the gateway's own trace",
+        lambda span: (span.name, span.kind, span.trace_id) == (CONSUME, "SERVER", request.trace_id),
+    )
+    assert trace_id not in {span.trace_id for span in receiver.spans}
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        "",
+        "00",
+        "00-" + "0" * 32 + "-" + "0" * 16 + "-01",
+        "ff-" + "a" * 32 + "-" + "b" * 16 + "-01",
+    ],
+)
+async def test_traceparent_that_names_nothing_is_ignored(
+    traced: Cluster, receiver: Receiver, room: str, traceparent: str
+) -> None:
+    correlation_id = f"odd-{traceparent[:8]}"
+    await consume(traced, room, correlation_id, traceparent=traceparent)
+    request = await until_span(
+        receiver,
+        "the gateway's span of the request",
+        lambda span: span.attributes.get("invigil.correlation_id") == correlation_id,
+    )
+    assert (request.links, request.parent_id) == ((), "")

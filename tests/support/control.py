@@ -14,6 +14,7 @@ from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.pb.invigil.sfu.v1.sfu_service_pb2_grpc import SfuServiceStub
 from services.sfu.control.server import ControlServer
 from services.sfu.control.worker import Worker, WorkerConfig
+from services.sfu.media.sdp.text import SdpText
 from tests.support.recording_media import RecordingMedia
 
 DEADLINE_S = 5
@@ -30,7 +31,7 @@ class RunningWorker:
 async def run_worker(grace_ms: int = 60_000, max_peers: int = 200) -> AsyncIterator[RunningWorker]:
     media = RecordingMedia()
     config = WorkerConfig(WorkerId("w1"), "run-1", max_peers=max_peers, grace_ms=grace_ms)
-    worker = Worker(config, media, clock_ms=lambda: time.monotonic_ns() // 1_000_000)
+    worker = Worker(config, media, SdpText(), clock_ms=lambda: time.monotonic_ns() // 1_000_000)
     server = ControlServer(worker, "127.0.0.1", 0)
     await server.start()
     try:

@@ -15,6 +15,7 @@ from services.gateway.app import App
 from services.gateway.config import GatewaySettings
 from services.sfu.control.server import ControlServer
 from services.sfu.control.worker import Worker, WorkerConfig
+from services.sfu.media.sdp.text import SdpText
 from tests.support.client import Client, connected
 from tests.support.poll import eventually
 from tests.support.recording_media import RecordingMedia
@@ -85,6 +86,7 @@ async def running_worker(
     worker = Worker(
         WorkerConfig(WorkerId(name), f"run-{time.monotonic_ns()}", **config),
         media,
+        SdpText(),
         clock_ms=lambda: time.monotonic_ns() // 1_000_000,
     )
     server = ControlServer(worker, "127.0.0.1", port)

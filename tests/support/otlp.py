@@ -27,6 +27,8 @@ class Span:
     span_id: str
     parent_id: str
     attributes: dict[str, str]
+    # Ids of other traces' spans, as "trace id-span id".
+    links: tuple[str, ...] = ()
 
 
 class Receiver(TraceServiceServicer):
@@ -80,6 +82,7 @@ def _span(span: WireSpan, service: str) -> Span:
         span_id=span.span_id.hex(),
         parent_id=span.parent_span_id.hex(),
         attributes=_text(span.attributes),
+        links=tuple(f"{link.trace_id.hex()}-{link.span_id.hex()}" for link in span.links),
     )
 
 

@@ -17,6 +17,7 @@ from services.sfu.core.port import (
     TransportOffer,
     TransportState,
 )
+from services.sfu.media.fingerprint import usable_fingerprints
 
 FINGERPRINT = Fingerprint("sha-256", ":".join(["AB"] * 32))
 
@@ -48,9 +49,16 @@ class RecordingMedia:
     def connect_transport(self, transport_id: TransportId, remote: DtlsParameters) -> None:
         self._note("connect_transport", transport_id)
         known = self.transports[transport_id]
+        usable_fingerprints(remote)
         if known is not None and known.fingerprints != remote.fingerprints:
             raise Refusal(Code.TRANSPORT_ERROR, "ALREADY_CONNECTED", "The transport is connected.")
         self.transports[transport_id] = remote
+
+    def restart_ice(self, transport_id: TransportId) -> IceParameters:
+        self._note("restart_ice", transport_id)
+        assert transport_id in self.transports
+        number = self.commands.count(("restart_ice", transport_id))
+        return IceParameters(f"{number:016x}", f"{number:032x}")
 
     def close_transport(self, transport_id: TransportId) -> None:
         self._note("close_transport", transport_id)

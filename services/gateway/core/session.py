@@ -8,6 +8,7 @@ from services.common.errors import Code, Refusal
 from services.common.ids import PeerId, SessionId
 from services.gateway.core import farewell
 from services.gateway.core.admission import Admission, admit
+from services.gateway.core.candidate import add_candidate
 from services.gateway.core.close_code import CloseCode
 from services.gateway.core.effect import (
     Admitted,
@@ -47,6 +48,7 @@ from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.message.later import NotBuilt
 from services.gateway.core.message.request import AnyRequest, WorkerRequest
 from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomWaiting
+from services.gateway.core.message.sdp import IceCandidateAdd
 from services.gateway.core.order import Event, EventOrder, LogBroken, Position
 from services.gateway.core.resume import Recovered
 from services.gateway.core.speech import error, events, not_built, reply
@@ -209,10 +211,12 @@ class Session:
             effect = self._join_effect(ordinal, request, admission)
         elif isinstance(request, Ping):
             effect = AnswerPing(ordinal, request)
-        elif self.phase is Phase.JOINED or self._knock.is_waiting:
-            effect = self._call(ordinal, request)
-        else:
+        elif self.phase is not Phase.JOINED and not self._knock.is_waiting:
             raise Refusal(Code.INVALID_MESSAGE, "NOT_JOINED", "Join the room first.")
+        elif isinstance(request, IceCandidateAdd):
+            return [reply(ordinal, request, add_candidate(request.payload))]
+        else:
+            effect = self._call(ordinal, request)
         self._outstanding = (ordinal, request)
         return [effect]
 

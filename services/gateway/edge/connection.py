@@ -156,10 +156,12 @@ class Connection:
         self.feed(SocketClosed())
         self._outbox.end()
         await self._settle()
+        is_by_client = self._socket.protocol.close_rcvd_then_sent is True
         log.info(
             "gateway.connection.closed",
             code=int(self._socket.close_code or CloseCode.ABNORMAL),
-            reason=self._socket.close_reason,
+            # A client could write anything there.
+            reason="" if is_by_client else self._socket.close_reason,
         )
 
     def drain(self, after_ms: int) -> None:

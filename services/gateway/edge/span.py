@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanKind
 
 from services.common.telemetry import context_from_traceparent, tracer
 from services.gateway.core.message.connection import ErrorReply, Ping
@@ -21,17 +22,19 @@ class Spans:
         self._open: dict[int, Span] = {}
 
     def begin(self, ordinal: int, message: AnyRequest | Rejection) -> None:
-        """A message has arrived. Its traceparent is the client's and counts only if well-formed.
+        """A message has arrived. A client's traceparent, if it is well-formed, is linked to.
 
-        A ping is a trace of its own only where the client asks for one: those of all clients would
-        bury what an operator looks for.
+        It is no parent: a client could put itself into a trace that is not its own, or have all of
+        its messages sampled. A ping is a trace of its own only where the client asks for one: those
+        of all clients would bury what an operator looks for.
         """
         traceparent = None if isinstance(message, Rejection) else message.traceparent
         if traceparent is None and isinstance(message, Ping):
             return
         self._open[ordinal] = _tracer.start_span(
             f"signaling {message.type or 'unknown'}",
-            context=context_from_traceparent(traceparent if isinstance(traceparent, str) else None),
+            context=Context(),
+            links=_links(traceparent),
             kind=SpanKind.SERVER,
             attributes={"invigil.correlation_id": message.correlation_id or ""},
         )
@@ -60,3 +63,12 @@ class Spans:
         for span in self._open.values():
             span.end()
         self._open.clear()
+
+
+def _links(traceparent: object) -> list[Link]:
+    context = context_from_traceparent(traceparent if isinstance(traceparent, str) else None)
+    if context is None:
+        return []
+    named = trace.get_current_span(context).get_span_context()
+    # An id of zeros names nothing (W3C trace context, section 3.2.2.3).
+    return [Link(named)] if named.is_valid else []

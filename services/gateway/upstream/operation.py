@@ -6,7 +6,7 @@ from typing import Any
 
 from services.common.errors import Code, Refusal
 from services.gateway.core.effect import Answer
-from services.gateway.core.message import media, peer, text, transport
+from services.gateway.core.message import media, peer, sdp, stats, text, transport
 from services.gateway.core.message.envelope import Payload
 from services.gateway.core.message.field import to_json, to_opaque_json
 from services.gateway.core.message.request import WorkerRequest
@@ -19,6 +19,7 @@ from services.gateway.core.message.room import (
     RoomUnlocked,
 )
 from services.gateway.core.refusal import error_of
+from services.gateway.core.speech import not_built
 from services.gateway.upstream.room import (
     DIRECTION_FROM_PB,
     DIRECTION_TO_PB,
@@ -91,13 +92,11 @@ def _create_transport(
 
 
 def _transport_created(_: object, response: pb.CreateTransportResponse) -> Payload:
-    ice, dtls = response.ice_parameters, response.dtls_parameters
+    dtls = response.dtls_parameters
     return transport.TransportCreated(
         transport_id=response.transport_id,
         direction=DIRECTION_FROM_PB[response.direction],
-        ice_parameters=transport.IceParameters(
-            username_fragment=ice.username_fragment, password=ice.password, ice_lite=ice.ice_lite
-        ),
+        ice_parameters=_ice_from_pb(response.ice_parameters),
         ice_candidates=[
             transport.IceCandidate(
                 foundation=candidate.foundation,
@@ -135,6 +134,12 @@ def _connect_transport(
                 for each in dtls.fingerprints
             ],
         ),
+    )
+
+
+def _ice_from_pb(ice: pb.IceParameters) -> transport.IceParameters:
+    return transport.IceParameters(
+        username_fragment=ice.username_fragment, password=ice.password, ice_lite=ice.ice_lite
     )
 
 
@@ -223,6 +228,55 @@ def _consume_result(result: pb.ConsumeResult) -> media.ConsumerCreated | media.C
     )
 
 
+def _sdp_offer(payload: sdp.SdpOfferPayload, call: pb.SessionCall) -> pb.ApplySdpOfferRequest:
+    return pb.ApplySdpOfferRequest(
+        call=call,
+        sdp=payload.sdp,
+        tracks=[
+            pb.SdpTrack(
+                mid=track.mid,
+                app_data_json=to_opaque_json(track.app_data),
+                audience_peer_ids=track.audience or [],
+            )
+            for track in payload.tracks
+        ],
+    )
+
+
+def _sdp_answered(_: object, response: pb.ApplySdpOfferResponse) -> Payload:
+    return sdp.SdpAnswered(
+        sdp=response.sdp,
+        transport_id=response.transport_id,
+        producers=[_track_result(result) for result in response.tracks],
+    )
+
+
+def _track_result(result: pb.SdpTrackResult) -> sdp.PublishedTrack | sdp.RejectedTrack:
+    mid = result.mid or None
+    if result.WhichOneof("result") == "producer_id":
+        muted = result.muted or None
+        return sdp.PublishedTrack(mid=mid, producer_id=result.producer_id, muted=muted)
+    refusal = Refusal(Code.PRODUCE_ERROR, result.failure.reason, result.failure.message)
+    return sdp.RejectedTrack(mid=mid, error=error_of(refusal, "produce"))
+
+
+def _get_stats(payload: stats.StatsGetPayload, call: pb.SessionCall) -> pb.GetConsumerStatsRequest:
+    if payload.consumer_id is None:
+        raise not_built()
+    return pb.GetConsumerStatsRequest(call=call, consumer_id=payload.consumer_id)
+
+
+def _stats_got(payload: stats.StatsGetPayload, response: pb.GetConsumerStatsResponse) -> Payload:
+    round_trip_ms = response.round_trip_ms if response.HasField("round_trip_ms") else None
+    return stats.of_consumer(
+        consumer_id=payload.consumer_id or "",
+        kind=KIND_FROM_PB[response.kind],
+        packets_sent=response.packets_sent,
+        retransmitted=response.packets_retransmitted,
+        round_trip_ms=round_trip_ms,
+    )
+
+
 def _on_transport(method: str, message: Callable[..., Any], reply: type[Any]) -> Operation:
     return Operation(method, message, lambda _, response: reply(transport_id=response.transport_id))
 
@@ -291,6 +345,16 @@ OPERATIONS: dict[type[Any], Operation] = {
     transport.TransportConnect: _on_transport(
         "ConnectTransport", _connect_transport, transport.TransportConnected
     ),
+    transport.TransportRestartIce: Operation(
+        "RestartIce",
+        lambda payload, call: pb.RestartIceRequest(
+            call=call, transport_id=payload.transport_id or ""
+        ),
+        lambda _, response: transport.TransportIceRestarted(
+            transport_id=response.transport_id,
+            ice_parameters=_ice_from_pb(response.ice_parameters),
+        ),
+    ),
     transport.TransportClose: _on_transport(
         "CloseTransport",
         lambda payload, call: pb.CloseTransportRequest(
@@ -306,6 +370,14 @@ OPERATIONS: dict[type[Any], Operation] = {
         ),
     ),
     media.Consume: Operation("Consume", _consume, _consumed),
+    sdp.SdpOffer: Operation("ApplySdpOffer", _sdp_offer, _sdp_answered),
+    sdp.SdpAnswer: Operation(
+        "ApplySdpAnswer",
+        lambda payload, call: pb.ApplySdpAnswerRequest(
+            call=call, offer_id=payload.offer_id, sdp=payload.sdp
+        ),
+        lambda payload, _: sdp.SdpAnswerTaken(offer_id=payload.offer_id),
+    ),
     media.ProducerPause: _on_producer(
         "PauseProducer", pb.PauseProducerRequest, media.ProducerPaused
     ),
@@ -330,6 +402,7 @@ OPERATIONS: dict[type[Any], Operation] = {
         pb.RequestConsumerKeyFrameRequest,
         media.ConsumerKeyFrameRequested,
     ),
+    stats.StatsGet: Operation("GetConsumerStats", _get_stats, _stats_got),
     text.MessageSend: Operation("SendMessage", _send_message, lambda _, __: text.MessageSent()),
     peer.PeerUpdate: Operation("UpdatePeer", _update_peer, lambda _, __: peer.PeerUpdated()),
     peer.PeerAdmit: _on_peer("AdmitPeer", pb.AdmitPeerRequest, peer.PeerAdmitted),

@@ -10,16 +10,20 @@ from services.common.log import get_logger
 from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.seat import SeatBook
 from services.sfu.control.watch import Admitted, Ended, Kept, News, Watch
+from services.sfu.core.description import SdpFormat
 from services.sfu.core.effect import (
     AdmitSession,
     EndSession,
     KeepSettings,
     Message,
+    OfferSdp,
     TellLatest,
     TellOperator,
     TellSession,
 )
+from services.sfu.core.event import SdpOffered
 from services.sfu.core.room import Room
+from services.sfu.core.sdp_connection import SdpOffer
 
 log = get_logger("sfu.worker")
 
@@ -28,10 +32,15 @@ class Delivery:
     """`on_overflow` is called, a round of the loop later, with a stream that is read too slowly."""
 
     def __init__(
-        self, seats: SeatBook, operators: OperatorBook, on_overflow: Callable[[Watch], None]
+        self,
+        seats: SeatBook,
+        operators: OperatorBook,
+        sdp: SdpFormat,
+        on_overflow: Callable[[Watch], None],
     ) -> None:
         self._seats = seats
         self._operators = operators
+        self._sdp = sdp
         self._on_overflow = on_overflow
 
     def deliver(self, room: Room, message: Message, traceparent: str) -> None:
@@ -41,6 +50,10 @@ class Delivery:
                 self._tell(News(session_id, room.epoch, seq, traceparent, event))
             case TellLatest(session_id=session_id, event=event):
                 self._tell(News(session_id, room.epoch, 0, traceparent, event))
+            case OfferSdp(session_id=session_id, offer=offer):
+                if self._is_heard(session_id):
+                    told = self._offered(offer)
+                    self._tell(News(session_id, room.epoch, 0, traceparent, told))
             case TellOperator(session_id=concerned, event=event):
                 news = News(concerned or SessionId(""), room.epoch, 0, traceparent, event)
                 self._operators.push(room.room_id, news)
@@ -86,6 +99,14 @@ class Delivery:
         seat = self._seats.get(news.session_id)
         if seat is not None and seat.watch is not None:
             self.push(seat.watch, replace(news, connection_id=seat.connection_id))
+
+    def _is_heard(self, session_id: SessionId) -> bool:
+        seat = self._seats.get(session_id)
+        return seat is not None and seat.watch is not None
+
+    def _offered(self, offer: SdpOffer) -> SdpOffered:
+        text = self._sdp.write(offer.description)
+        return SdpOffered(offer.offer_id, offer.transport_id, text)
 
     def _admit(self, session_id: SessionId) -> None:
         seat = self._seats.get(session_id)

@@ -23,7 +23,9 @@ from services.sfu.control.mailbox import Overflow
 from services.sfu.control.moderation_service import ModerationCalls
 from services.sfu.control.room_wire import direction_from_wire
 from services.sfu.control.rtp_wire import capabilities_from_wire
+from services.sfu.control.sdp import apply_answer, apply_offer, receiving
 from services.sfu.control.seat import Seat
+from services.sfu.control.stats import consumer_stats
 from services.sfu.control.worker import Worker
 from services.sfu.core.moderation import Moderation
 from services.sfu.core.router import Router
@@ -166,6 +168,20 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
 
         return self._act(request, request.call, action)
 
+    async def RestartIce(
+        self, request: pb.RestartIceRequest, context: Context
+    ) -> pb.RestartIceResponse:
+        def action(seat: Seat) -> pb.RestartIceResponse:
+            wanted = wire.transport_id_from_wire(request.transport_id)
+            transport_id = seat.room.router.find_transport(seat.session, wanted, None).transport_id
+            return pb.RestartIceResponse(
+                position=wire.position_to_wire(seat),
+                transport_id=transport_id,
+                ice_parameters=wire.ice_to_wire(self._worker.media.restart_ice(transport_id)),
+            )
+
+        return self._act(request, request.call, action)
+
     async def CloseTransport(
         self, request: pb.CloseTransportRequest, context: Context
     ) -> pb.CloseTransportResponse:
@@ -230,14 +246,16 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         )
 
         def action(seat: Seat) -> pb.ConsumeResponse:
-            results = seat.room.router.consume(
-                seat.session,
-                producer_ids,
-                wire.transport_id_from_wire(request.transport_id),
-                capabilities,
-                paused=request.paused,
-                preferred=wire.preferred_from_wire(request),
-            )
+            transport_id = wire.transport_id_from_wire(request.transport_id)
+            with receiving(seat, self._worker.media, transport_id):
+                results = seat.room.router.consume(
+                    seat.session,
+                    producer_ids,
+                    transport_id,
+                    capabilities,
+                    paused=request.paused,
+                    preferred=wire.preferred_from_wire(request),
+                )
             if len(results) == 1 and isinstance(results[0], Refusal):
                 raise results[0]
             return pb.ConsumeResponse(
@@ -299,6 +317,45 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
             return pb.RequestConsumerKeyFrameResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
+
+    async def ApplySdpOffer(
+        self, request: pb.ApplySdpOfferRequest, context: Context
+    ) -> pb.ApplySdpOfferResponse:
+        def action(seat: Seat) -> pb.ApplySdpOfferResponse:
+            worker = self._worker
+            wishes = {track.mid: wire.wish_from_wire(track) for track in request.tracks}
+            answer = apply_offer(
+                seat, worker.media, worker.sdp, worker.clock_ms(), request.sdp, wishes
+            )
+            return pb.ApplySdpOfferResponse(
+                position=wire.position_to_wire(seat),
+                transport_id=answer.transport_id,
+                sdp=answer.sdp,
+                tracks=map(wire.published_to_wire, answer.published),
+                worker_id=self._worker_id,
+            )
+
+        return self._act(request, request.call, action)
+
+    async def ApplySdpAnswer(
+        self, request: pb.ApplySdpAnswerRequest, context: Context
+    ) -> pb.ApplySdpAnswerResponse:
+        def action(seat: Seat) -> pb.ApplySdpAnswerResponse:
+            worker = self._worker
+            transport_id = apply_answer(
+                seat, worker.media, worker.sdp, worker.clock_ms(), request.offer_id, request.sdp
+            )
+            return pb.ApplySdpAnswerResponse(
+                position=wire.position_to_wire(seat), transport_id=transport_id
+            )
+
+        return self._act(request, request.call, action)
+
+    async def GetConsumerStats(
+        self, request: pb.GetConsumerStatsRequest, context: Context
+    ) -> pb.GetConsumerStatsResponse:
+        seat = self._worker.find_seat(wire.call_from_wire(request.call))
+        return await consumer_stats(seat, self._worker.media, ConsumerId(request.consumer_id))
 
     def _act(
         self, request: Message, call: pb.SessionCall, action: Callable[[Seat], Reply]

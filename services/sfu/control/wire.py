@@ -44,6 +44,7 @@ from services.sfu.core import port
 from services.sfu.core.layer import HIGHEST, PreferredLayers
 from services.sfu.core.peer import Transport
 from services.sfu.core.publication import ProduceRequest
+from services.sfu.core.publishing import Published, Wish
 from services.sfu.core.room import JoinRequest
 from services.sfu.core.router import MadeConsumer
 
@@ -254,16 +255,11 @@ def attached_to_wire(
 def transport_to_wire(
     seat: Seat, transport: Transport, offer: port.TransportOffer, worker_id: str
 ) -> sfu_service_pb2.CreateTransportResponse:
-    ice = offer.ice_parameters
     return sfu_service_pb2.CreateTransportResponse(
         position=position_to_wire(seat),
         transport_id=transport.transport_id,
         direction=DIRECTION_TO_WIRE[transport.direction],
-        ice_parameters=sfu_service_pb2.IceParameters(
-            username_fragment=ice.username_fragment,
-            password=ice.password,
-            ice_lite=ice.ice_lite,
-        ),
+        ice_parameters=ice_to_wire(offer.ice_parameters),
         ice_candidates=[
             sfu_service_pb2.IceCandidate(
                 foundation=candidate.foundation,
@@ -285,6 +281,12 @@ def transport_to_wire(
             ],
         ),
         worker_id=worker_id,
+    )
+
+
+def ice_to_wire(ice: port.IceParameters) -> sfu_service_pb2.IceParameters:
+    return sfu_service_pb2.IceParameters(
+        username_fragment=ice.username_fragment, password=ice.password, ice_lite=ice.ice_lite
     )
 
 
@@ -315,6 +317,22 @@ def consume_result_to_wire(
             transport_id=result.consumer.transport_id,
             worker_id=worker_id,
         )
+    )
+
+
+def wish_from_wire(track: sfu_service_pb2.SdpTrack) -> Wish:
+    return Wish(track.app_data_json, tuple(map(PeerId, track.audience_peer_ids)))
+
+
+def published_to_wire(published: Published) -> sfu_service_pb2.SdpTrackResult:
+    result = published.result
+    if isinstance(result, Refusal):
+        return sfu_service_pb2.SdpTrackResult(
+            mid=published.mid,
+            failure=sfu_service_pb2.SdpTrackFailure(reason=result.reason, message=result.message),
+        )
+    return sfu_service_pb2.SdpTrackResult(
+        mid=published.mid, producer_id=result.producer_id, muted=result.muted
     )
 
 

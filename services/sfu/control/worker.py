@@ -34,6 +34,7 @@ from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command
 from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_session
 from services.sfu.control.watch import Ended, Watch, WatchBook
+from services.sfu.core.description import SdpFormat
 from services.sfu.core.effect import Effect, Message
 from services.sfu.core.limit import check_id, check_name, check_request_id
 from services.sfu.core.peer import Producer, Session
@@ -65,16 +66,19 @@ class WorkerConfig:
 class Worker:
     """Owned by the process; lives on its event loop. `start` it, `close` it at the end."""
 
-    def __init__(self, config: WorkerConfig, media: Media, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, config: WorkerConfig, media: Media, sdp: SdpFormat, clock_ms: Callable[[], int]
+    ) -> None:
         """`clock_ms` gives monotonic milliseconds."""
         self.config = config
         self.media = media
+        self.sdp = sdp
         self.is_draining = False
         self.rooms: dict[RoomId, Room] = {}
         self.seats = SeatBook()
         self.watches = WatchBook()
         self.operators = OperatorBook()
-        self.delivery = Delivery(self.seats, self.operators, self.close_watch)
+        self.delivery = Delivery(self.seats, self.operators, sdp, self.close_watch)
         self.clock_ms = clock_ms
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()
@@ -213,10 +217,7 @@ class Worker:
         stored = self.seats.replies(call).find(call.request_id, digest)
         if stored is not None:
             return cast(Answer, given(stored))
-        seat = self.seats.get(call.session_id)
-        if seat is None:
-            raise no_such_session()
-        self._check_generation(seat.room, call.generation)
+        seat = self.find_seat(call)
         with bound(room_id=call.room_id, session_id=call.session_id):
             try:
                 reply = self._run(seat, lambda: action(seat))
@@ -229,6 +230,15 @@ class Worker:
         else:
             self.seats.remember_left(seat, call.request_id, digest, reply)
         return reply
+
+    def find_seat(self, call: Call) -> Seat:
+        """The seat of the session that a call names. Raises Refusal, also without its key."""
+        self.seats.replies(call)
+        seat = self.seats.get(call.session_id)
+        if seat is None:
+            raise no_such_session()
+        self._check_generation(seat.room, call.generation)
+        return seat
 
     def detach(self, seat: Seat) -> None:
         """The session's socket is gone. To be called from an action."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.common.ids import ConsumerId, ProducerId, SessionId, TransportId
 from services.sfu.core.event import Event
 from services.sfu.core.port import ConsumerSpec, ProducerSpec
+from services.sfu.core.sdp_connection import SdpOffer
 from services.sfu.core.settings import RoomSettings
 
 
@@ -97,6 +98,14 @@ class TellLatest:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferSdp:
+    """A latest-only event: the client is to answer this offer."""
+
+    session_id: SessionId
+    offer: SdpOffer
+
+
+@dataclass(frozen=True, slots=True)
 class TellOperator:
     """The same fact once, for whoever watches the whole room; session_id where it concerns one."""
 
@@ -130,5 +139,7 @@ class KeepSettings:
     settings: RoomSettings
 
 
-Message = TellSession | TellLatest | TellOperator | AdmitSession | EndSession | KeepSettings
+Message = (
+    TellSession | TellLatest | OfferSdp | TellOperator | AdmitSession | EndSession | KeepSettings
+)
 Effect = MediaCommand | Message

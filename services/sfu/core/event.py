@@ -120,6 +120,15 @@ class ConsumerLayers:
 
 
 @dataclass(frozen=True, slots=True)
+class SdpOffered:
+    """Latest-only. The server's offer for the client's receiving connection."""
+
+    offer_id: str
+    transport_id: TransportId
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
 class TransportClosed:
     transport_id: TransportId
     # UPPER_SNAKE: DTLS_FAILED, FINGERPRINT_MISMATCH, DTLS_TIMEOUT, DTLS_CLOSED, ENGINE_FAULT.
@@ -158,6 +167,7 @@ Event = (
     | ConsumerResumed
     | ConsumerClosed
     | ConsumerLayers
+    | SdpOffered
     | TransportClosed
     | MessageReceived
     | RoomLocked

@@ -88,7 +88,7 @@ def get_producer_mapping(
         media = mapping.get(_apt(codec))
         if media is None:
             raise UnsupportedCodec("an rtx codec's apt names no media codec")
-        rtx = _rtx_of(media, router)
+        rtx = rtx_of(media, router)
         if rtx is None:
             raise UnsupportedCodec(f"no rtx for {media.mime_type}")
         mapping[codec.payload_type] = rtx
@@ -111,7 +111,7 @@ def get_consumable(
         consumable = replace(_as_parameters(media), parameters=dict(codec.parameters))
         codecs.append(ConsumableCodec(consumable, codec.payload_type))
         # The router answers NACKs itself, so a publisher without RTX costs its consumers nothing.
-        rtx = _rtx_of(media, router)
+        rtx = rtx_of(media, router)
         if rtx is not None:
             rtx_codecs[consumable.payload_type] = _as_parameters(rtx)
     extensions = tuple(
@@ -142,14 +142,14 @@ def get_consumer_parameters(
     written: dict[int, CodecParameters] = {}
     negotiated: list[NegotiatedCodec] = []
     for codec in consumable.codecs:
-        capability = _find_capability(codec.parameters, capabilities)
+        capability = find_capability(codec.parameters, capabilities)
         if capability is None:
             continue
-        feedback = _feedback(codec.parameters, capability, extensions)
+        feedback = common_feedback(codec.parameters, capability, extensions)
         media = replace(codec.parameters, rtcp_feedback=feedback)
         written.setdefault(media.payload_type, media)
         rtx = consumable.rtx_codecs.get(codec.parameters.payload_type)
-        if rtx is not None and _find_capability(rtx, capabilities) is not None:
+        if rtx is not None and find_capability(rtx, capabilities) is not None:
             written.setdefault(rtx.payload_type, rtx)
         else:
             rtx = None
@@ -191,7 +191,7 @@ def default_parameters(kind: Kind, router: RtpCapabilities) -> RtpParameters:
     )
     if media is None:
         raise UnsupportedCodec(f"no {kind} codec")
-    rtx = _rtx_of(media, router)
+    rtx = rtx_of(media, router)
     return RtpParameters(
         mid=None,
         codecs=tuple(_as_parameters(codec) for codec in (media, rtx) if codec is not None),
@@ -226,13 +226,13 @@ def _scalability_mode(kind: Kind, parameters: RtpParameters) -> str | None:
 
 
 def _router_codec(codec: CodecParameters, router: RtpCapabilities) -> CodecCapability:
-    capability = _find_capability(codec, router)
+    capability = find_capability(codec, router)
     if capability is None:
         raise UnsupportedCodec(f"{codec.mime_type} is not supported")
     return capability
 
 
-def _find_capability(
+def find_capability(
     codec: CodecParameters, capabilities: RtpCapabilities
 ) -> CodecCapability | None:
     return next((c for c in capabilities.codecs if _matches(codec, c)), None)
@@ -246,7 +246,7 @@ def _matches(codec: CodecParameters, capability: CodecCapability) -> bool:
     )
 
 
-def _rtx_of(media: CodecCapability, router: RtpCapabilities) -> CodecCapability | None:
+def rtx_of(media: CodecCapability, router: RtpCapabilities) -> CodecCapability | None:
     return next(
         (
             codec
@@ -285,7 +285,7 @@ def _common_extensions(
     return tuple(e for e in consumable.header_extensions if (e.uri, e.id) in known)
 
 
-def _feedback(
+def common_feedback(
     codec: CodecParameters,
     capability: CodecCapability,
     extensions: tuple[HeaderExtensionParameters, ...],

@@ -10,12 +10,13 @@ from services.common.ids import (
     TransportId,
     UserId,
 )
-from services.sfu.core.allowance import Allowance
+from services.sfu.core.allowance import Allowance, of_descriptions
 from services.sfu.core.event import ProducerView
 from services.sfu.core.layer import Activity, Selection
 from services.sfu.core.ortc import Consumable
 from services.sfu.core.port import Direction, InboundEncoding, Kind
 from services.sfu.core.rtp import RtpCapabilities
+from services.sfu.core.sdp_connection import PublishingConnection, ReceivingConnection
 from services.sfu.core.session_log import SessionLog
 from services.sfu.core.visibility import Role
 
@@ -84,6 +85,8 @@ class Consumer:
     paused: bool
     # None: the producer has no layers.
     selection: Selection | None = None
+    # False: an SDP client has not answered yet. Until then the media side sends nothing.
+    is_agreed: bool = True
 
 
 @dataclass(slots=True)
@@ -111,3 +114,19 @@ class Session:
     transports: dict[TransportId, Transport] = field(default_factory=dict)
     producers: dict[ProducerId, Producer] = field(default_factory=dict)
     consumers: dict[ConsumerId, Consumer] = field(default_factory=dict)
+    # Of a plain WebRTC client. Each connection has one of the transports.
+    descriptions: Allowance = field(default_factory=of_descriptions)
+    publishing: PublishingConnection | None = None
+    receiving: ReceivingConnection | None = None
+
+    def receiving_on(self, transport_id: TransportId) -> ReceivingConnection | None:
+        """The SDP connection on this transport, if it is one."""
+        receiving = self.receiving
+        return receiving if receiving and receiving.transport_id == transport_id else None
+
+    def forget_connection(self, transport_id: TransportId) -> None:
+        """The transport is gone, and the SDP connection on it."""
+        if self.publishing is not None and self.publishing.transport_id == transport_id:
+            self.publishing = None
+        if self.receiving_on(transport_id) is not None:
+            self.receiving = None

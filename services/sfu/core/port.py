@@ -194,6 +194,12 @@ class Media(Protocol):
         ALREADY_CONNECTED (other fingerprints) or BAD_FINGERPRINT (none usable).
         """
 
+    def restart_ice(self, transport_id: TransportId) -> IceParameters:
+        """New credentials; those before stay good until the client's first check with the new ones.
+
+        Addresses, DTLS and what flows stay as they are.
+        """
+
     def close_transport(self, transport_id: TransportId) -> None:
         """End DTLS, forget the transport with all its producers and consumers."""
 

@@ -119,6 +119,7 @@ class Room:
 
     def take_effects(self) -> list[Effect]:
         """What the shell has to do since the last call, in order."""
+        self.router.offering.offer_changes()
         return self.roster.take_effects()
 
     def join(self, request: JoinRequest, now_ms: int) -> Session:
@@ -178,6 +179,7 @@ class Room:
             session.lost_until_ms = None
             self.roster.tell_participant(session, ParticipantUpdated)
         self.router.tell_layers(session)
+        self.router.offering.offer_again(session)
 
     def update(
         self,

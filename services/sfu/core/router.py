@@ -1,25 +1,24 @@
 """The media of one room: transports, producers, consumers, and what becomes of them together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConsumerId, PeerId, ProducerId, TransportId
+from services.common.ids import ConsumerId, ProducerId, TransportId
 from services.sfu.core import effect, event
+from services.sfu.core.audience import check_audience
+from services.sfu.core.description import Description
 from services.sfu.core.layer import HIGHEST, PreferredLayers
-from services.sfu.core.limit import (
-    MAX_AUDIENCE,
-    MAX_PRODUCERS_PER_CONSUME,
-    MAX_TRANSPORTS_PER_SESSION,
-)
+from services.sfu.core.limit import MAX_PRODUCERS_PER_CONSUME, MAX_TRANSPORTS_PER_SESSION
+from services.sfu.core.offering import Offering
 from services.sfu.core.peer import Consumer, Producer, Session, Transport
-from services.sfu.core.port import Direction, Kind
+from services.sfu.core.port import ConsumerSpec, Direction, Kind
 from services.sfu.core.publication import ProduceRequest, publish
 from services.sfu.core.roster import Roster
 from services.sfu.core.rtp import RtpCapabilities, RtpParameters
 from services.sfu.core.rtp_check import InvalidRtp, check_capabilities
+from services.sfu.core.sdp_connection import Declined, ReceivingConnection
 from services.sfu.core.ssrc import SsrcPool
 from services.sfu.core.subscription import check_may_subscribe, subscribe
-from services.sfu.core.visibility import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class Router:
         self.transports: dict[TransportId, Transport] = {}
         self._roster = roster
         self._ssrcs = ssrcs
+        self.offering = Offering(roster)
         # Those with layers that are held back: few, and asked for after each operation in the room.
         self._holding: dict[ProducerId, Producer] = {}
 
@@ -106,7 +106,7 @@ class Router:
         transport = self.find_transport(
             session, request.transport_id, Direction.SEND, Code.PRODUCE_ERROR
         )
-        self._check_audience(session, request.audience)
+        check_audience(self._roster, session, request.audience)
         settings = self._roster.settings
         producer, spec = publish(
             session,
@@ -140,6 +140,11 @@ class Router:
                 Code.FORBIDDEN, "MUTED_BY_MODERATOR", "A moderator paused it and has to resume it."
             )
         self._set_pause(producer, by_owner=False, muted=False, asked_by=session)
+
+    def end_pause(self, session: Session, producer_id: ProducerId) -> None:
+        """Its owner no longer pauses an own producer; where a moderator does, it stays paused."""
+        producer = _own_producer(session, producer_id)
+        self._set_pause(producer, by_owner=False, muted=producer.muted, asked_by=session)
 
     def follow_mutes(self, asked_by: Session | None = None) -> None:
         """Pause and resume what the room's settings say, for the producers that are not so yet.
@@ -207,7 +212,8 @@ class Router:
         consumer = _own_consumer(session, consumer_id)
         if not consumer.paused:
             consumer.paused = True
-            self._roster.do(effect.PauseConsumer(consumer_id))
+            if consumer.is_agreed:
+                self._roster.do(effect.PauseConsumer(consumer_id))
             self._follow(consumer, self.producers[consumer.producer_id])
 
     def resume_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
@@ -215,7 +221,8 @@ class Router:
         consumer = _own_consumer(session, consumer_id)
         if consumer.paused:
             consumer.paused = False
-            self._roster.do(effect.ResumeConsumer(consumer_id))
+            if consumer.is_agreed:
+                self._roster.do(effect.ResumeConsumer(consumer_id))
             self._follow(consumer, self.producers[consumer.producer_id])
 
     def close_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
@@ -241,7 +248,7 @@ class Router:
         """Ask the publisher for a key frame; nothing for what is paused, or is no video."""
         consumer = _own_consumer(session, consumer_id)
         producer = self.producers[consumer.producer_id]
-        if producer.kind is Kind.VIDEO and not (consumer.paused or producer.paused):
+        if producer.kind is Kind.VIDEO and _may_flow(consumer, producer):
             self._roster.do(effect.RequestKeyFrame(consumer_id))
 
     def encoding_changed(
@@ -288,6 +295,18 @@ class Router:
         producer.activity.release(now_ms)
         self._layers_changed(producer)
 
+    def answered(
+        self, session: Session, connection: ReceivingConnection, said: Description
+    ) -> None:
+        """The client has answered the outstanding offer; the connection has checked it."""
+        for result in connection.take_answer(said):
+            consumer = self.consumers[result.consumer_id]
+            if isinstance(result, Declined):
+                self._close_consumer(consumer, tell=True)
+            else:
+                self._agree(consumer, result.spec)
+        self.offering.go_on(session)
+
     def drop(self, session: Session) -> None:
         """Close everything of a session that is ending; it is not told of its own."""
         for transport in list(session.transports.values()):
@@ -322,14 +341,33 @@ class Router:
         paused: bool,
     ) -> MadeConsumer:
         producer = self.visible_producer(session, producer_id, Code.CONSUME_ERROR)
+        connection = session.receiving_on(transport.transport_id)
+        if connection is not None:
+            connection.check_room(producer.kind)
         consumer, spec, parameters = subscribe(
             session, transport, producer, capabilities, self._ssrcs, preferred, paused=paused
         )
         session.consumers[consumer.consumer_id] = consumer
         self.consumers[consumer.consumer_id] = consumer
         producer.consumer_ids[consumer.consumer_id] = None
+        if connection is not None:
+            consumer.is_agreed = False
+            spec = replace(spec, paused=True)
+            parameters = self.offering.add(session, spec, parameters, producer.peer_id)
         self._roster.do(effect.AddConsumer(spec))
         return MadeConsumer(consumer, producer, parameters)
+
+    def _agree(self, consumer: Consumer, spec: ConsumerSpec | None) -> None:
+        """Begin to send. `spec`: how, where it is not as it was offered."""
+        if spec is not None:
+            if consumer.selection is not None:
+                spec = replace(spec, layer=consumer.selection.target)
+            self._roster.do(effect.RemoveConsumer(consumer.consumer_id))
+            self._roster.do(effect.AddConsumer(spec))
+        consumer.is_agreed = True
+        if not consumer.paused:
+            self._roster.do(effect.ResumeConsumer(consumer.consumer_id))
+            self._follow(consumer, self.producers[consumer.producer_id])
 
     def _layers_changed(self, producer: Producer) -> None:
         if producer.activity.deadline_ms() is None:
@@ -389,21 +427,9 @@ class Router:
         if owner is not asked_by:
             self._roster.tell_too(owner, told)
 
-    def _check_audience(self, session: Session, audience: tuple[PeerId, ...]) -> None:
-        if not audience:
-            return
-        if session.role is not Role.PROCTOR:
-            # A candidate could hide from some of those who watch it.
-            raise Refusal(Code.FORBIDDEN, "MAY_NOT_ADDRESS", "Only proctors choose an audience.")
-        if len(audience) > MAX_AUDIENCE:
-            raise Refusal(
-                Code.INVALID_MESSAGE, "BAD_AUDIENCE", f"At most {MAX_AUDIENCE} peers are addressed."
-            )
-        for peer_id in audience:
-            self._roster.visible_peer(session, peer_id, Code.PRODUCE_ERROR)
-
     def _clear_transport(self, session: Session, transport: Transport, *, tell_owner: bool) -> None:
         on_it = transport.transport_id
+        session.forget_connection(on_it)
         for consumer in list(session.consumers.values()):
             if consumer.transport_id == on_it:
                 self._close_consumer(consumer, tell=tell_owner)
@@ -434,6 +460,7 @@ class Router:
         del self.consumers[consumer.consumer_id]
         del self.producers[consumer.producer_id].consumer_ids[consumer.consumer_id]
         self._roster.do(effect.RemoveConsumer(consumer.consumer_id))
+        self.offering.remove(session, consumer)
         if tell:
             self._roster.tell(session, event.ConsumerClosed(consumer.consumer_id))
 
@@ -446,7 +473,11 @@ class Router:
 
 def _is_flowing(consumer: Consumer, producer: Producer) -> bool:
     """Whether anything of a simulcast could be forwarded."""
-    return bool(producer.activity.sent) and not (consumer.paused or producer.paused)
+    return bool(producer.activity.sent) and _may_flow(consumer, producer)
+
+
+def _may_flow(consumer: Consumer, producer: Producer) -> bool:
+    return consumer.is_agreed and not (consumer.paused or producer.paused)
 
 
 def _own_producer(session: Session, producer_id: ProducerId) -> Producer:

@@ -89,6 +89,11 @@ def is_rtx(mime_type: str) -> bool:
     return mime_type.lower().endswith("/rtx")
 
 
+def is_rtx_of(codec: CodecParameters, media: CodecParameters) -> bool:
+    """Whether a codec is the retransmission format of a media codec."""
+    return is_rtx(codec.mime_type) and number(codec.parameters.get("apt")) == media.payload_type
+
+
 def number(value: ParameterValue | None) -> int | None:
     """The value if it is a number. Python holds True for 1: a truth value is not a number here."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -13,6 +13,7 @@ from services.sfu.core.port import (
     ConsumerSpec,
     ConsumerStats,
     Extension,
+    IceParameters,
     Kind,
     ProducerSpec,
 )
@@ -82,13 +83,20 @@ class Driver:
         # It joins a thread, which must not stop the event loop.
         await asyncio.to_thread(self._engine.stop)
 
-    def add_transport(self, transport_id: TransportId, ufrag: str, password: str) -> None:
+    def add_transport(self, transport_id: TransportId, ice: IceParameters) -> None:
         handle = self._ledger.add_transport(transport_id)
         try:
-            self._engine.add_transport(handle, ufrag=ufrag, password=password)
+            self._engine.add_transport(handle, ufrag=ice.username_fragment, password=ice.password)
         except Exception:
             self._ledger.remove_transport(transport_id)
             raise
+
+    def restart_ice(self, transport_id: TransportId, ice: IceParameters) -> None:
+        self._engine.restart_ice(
+            self._ledger.transports.handle(transport_id),
+            ufrag=ice.username_fragment,
+            password=ice.password,
+        )
 
     def set_keys(self, transport_id: TransportId, keys: SrtpKeys) -> None:
         self._engine.set_keys(

@@ -102,9 +102,9 @@ class MediaPlane:
     # Media: what core and control ask.
 
     def create_transport(self, transport_id: TransportId) -> TransportOffer:
-        ufrag, password = secrets.token_hex(_UFRAG_BYTES), secrets.token_hex(_PASSWORD_BYTES)
+        ice = _credentials()
         driver = self._driver
-        driver.add_transport(transport_id, ufrag, password)
+        driver.add_transport(transport_id, ice)
         self._transports[transport_id] = Transport(
             self._certificate,
             send=partial(driver.send_dtls, transport_id),
@@ -114,13 +114,18 @@ class MediaPlane:
             dtls_timeout_ms=self._config.dtls_timeout_ms,
         )
         return TransportOffer(
-            ice_parameters=IceParameters(ufrag, password),
+            ice_parameters=ice,
             ice_candidates=ice_candidates(self._addresses, driver.port),
             dtls_parameters=DtlsParameters(DtlsRole.AUTO, (self._certificate.sha256(),)),
         )
 
     def connect_transport(self, transport_id: TransportId, remote: DtlsParameters) -> None:
         self._transports[transport_id].connect(remote)
+
+    def restart_ice(self, transport_id: TransportId) -> IceParameters:
+        ice = _credentials()
+        self._driver.restart_ice(transport_id, ice)
+        return ice
 
     def close_transport(self, transport_id: TransportId) -> None:
         transport = self._transports.pop(transport_id, None)
@@ -221,6 +226,10 @@ class MediaPlane:
             self._listener.transport_failed(transport_id, reason)
         except Exception:
             log.exception("sfu.media.listener_fault", transport_id=transport_id)
+
+
+def _credentials() -> IceParameters:
+    return IceParameters(secrets.token_hex(_UFRAG_BYTES), secrets.token_hex(_PASSWORD_BYTES))
 
 
 def _open_engine(config: MediaConfig) -> Engine:

@@ -27,16 +27,18 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def working(grpc_port: int = 0) -> AsyncIterator[Worker]:
-    """A worker whose media comes and goes over the loopback address."""
+async def working(
+    grpc_port: int = 0, media_host: str = "127.0.0.1", advertised: str = "127.0.0.1"
+) -> AsyncIterator[Worker]:
+    """A worker whose media comes and goes over the loopback address, unless told otherwise."""
     worker = Worker(
         SfuSettings.model_validate(
             {
                 "grpc_host": "127.0.0.1",
                 "grpc_port": grpc_port,
-                "media_host": "127.0.0.1",
+                "media_host": media_host,
                 "media_port": 0,
-                "advertised_address": "127.0.0.1",
+                "advertised_address": advertised,
             }
         )
     )

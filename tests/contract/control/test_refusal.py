@@ -221,3 +221,24 @@ async def test_call_without_a_request_id_is_an_invalid_message(gateway: Gateway)
         gateway.stub.LeaveRoom(pb.LeaveRoomRequest(call=call), timeout=DEADLINE_S)
     )
     assert (refusal.code, refusal.reason) == (Code.INVALID_MESSAGE, "BAD_REQUEST_ID")
+
+
+async def test_stats_are_for_the_session_that_consumes_and_for_its_gateway_alone(
+    gateway: Gateway,
+) -> None:
+    stream = await gateway.watch()
+    ann = await gateway.join(stream, "ann")
+    eve = await gateway.join(stream, "eve", room_pb2.ROLE_PROCTOR)
+    await ann.transport(room_pb2.DIRECTION_SEND)
+    await eve.transport(room_pb2.DIRECTION_RECV)
+    consumer_id = (await eve.consume(await ann.produce())).results[0].consumer.consumer_id
+
+    async def stats(call: pb.SessionCall) -> pb.GetConsumerStatsResponse:
+        request = pb.GetConsumerStatsRequest(call=call, consumer_id=consumer_id)
+        return await gateway.stub.GetConsumerStats(request, timeout=DEADLINE_S)
+
+    reply = await stats(eve.call())
+    assert (reply.kind, reply.packets_sent) == (rtp_pb2.MEDIA_KIND_VIDEO, 118)
+    assert (await refused(stats(ann.call()))).reason == "CONSUMER_NOT_FOUND"
+    eve.key = ann.key
+    assert (await refused(stats(eve.call()))).reason == "BAD_SESSION_KEY"

@@ -3,14 +3,18 @@
 import io
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 
 from services.common.log import configure_logging
 from tests.support.client import connected, resumed
 from tests.support.frame import frame
-from tests.support.gateway import RunningGateway, joined
+from tests.support.gateway import ROOM, RunningGateway, joined, mint
+from tests.support.poll import eventually
 
 PASSWORD = "p4ssw0rd-of-ice"
 
@@ -24,6 +28,17 @@ def lines() -> Iterator[io.StringIO]:
     structlog.configure(**before)
 
 
+def read(lines: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines.getvalue().splitlines()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spans() -> None:
+    """Spans have ids only where a process has a provider of them."""
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        trace.set_tracer_provider(TracerProvider())
+
+
 async def test_event_is_logged_with_the_trace_of_the_request_that_caused_it(
     lines: io.StringIO, gateway: RunningGateway
 ) -> None:
@@ -31,12 +46,19 @@ async def test_event_is_logged_with_the_trace_of_the_request_that_caused_it(
     async with joined(gateway, "candidate", "Ada") as ada, joined(gateway, "proctor", "Pat") as pat:
         await ada.ask("transport:create", {"direction": "send"})
         traceparent = f"00-{trace_id}-00f067aa0ba902b7-01"
-        await ada.ask("produce", {"kind": "audio"}, traceparent=traceparent)
+        await ada.ask("produce", {"kind": "audio"}, traceparent=traceparent, correlationId="cause")
         await pat.event("producer:new")
 
-    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    logged = read(lines)
     (event,) = [line for line in logged if line.get("type") == "producer:new"]
-    assert (event["peer_id"], event["trace_id"]) == (pat.peer_id, trace_id)
+    (cause,) = {
+        line["trace_id"]
+        for line in logged
+        if line.get("correlation_id") == "cause" and "trace_id" in line
+    }
+    assert (event["peer_id"], event["trace_id"]) == (pat.peer_id, cause)
+    # The client's own is only linked to.
+    assert cause != trace_id
 
 
 async def test_frames_behind_a_close_are_not_looked_at(
@@ -47,7 +69,7 @@ async def test_frames_behind_a_close_are_not_looked_at(
             await client.send_text(text)
         assert await client.close_code() == 4400
 
-    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    logged = read(lines)
     assert len([line for line in logged if line["event"] == "gateway.message.received"]) == 3
 
 
@@ -60,7 +82,7 @@ async def test_messages_in_and_out_are_logged_with_their_correlation_id(
         )
         await ada.request("ping", {"note": PASSWORD})
 
-    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    logged = read(lines)
     named = [line for line in logged if line.get("correlation_id") == "look-for-me"]
     assert {line["event"] for line in named} >= {
         "gateway.message.received",
@@ -89,7 +111,7 @@ async def test_resumed_session_is_logged_under_its_own_names_and_without_its_tok
         async with resumed(gateway.url, ada) as back:
             await back.ask("transport:create", {"direction": "send"}, correlationId="after")
 
-    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    logged = read(lines)
     (was_resumed,) = [line for line in logged if line["event"] == "gateway.session.resumed"]
     after = [line for line in logged if line.get("correlation_id") == "after"]
     ended = [line for line in logged if line["event"] == "gateway.connection.closed"]
@@ -102,3 +124,91 @@ async def test_resumed_session_is_logged_under_its_own_names_and_without_its_tok
     for token in (ada.resume_token, back.resume_token):
         assert token.startswith("r1.")
     assert "r1." not in lines.getvalue()
+
+
+# In every text that a client may choose, except the correlation id and the ids that exist.
+HUSH = "hush-hush"
+ADDRESS = "192.0.2.77"
+SAID: list[tuple[str, dict[str, Any]]] = [
+    ("auth:refresh", {"token": HUSH}),
+    ("transport:create", {"direction": "send", "sctp": {HUSH: HUSH}}),
+    (
+        "transport:connect",
+        {"dtlsParameters": {"fingerprints": [{"algorithm": HUSH[:16], "value": HUSH}]}},
+    ),
+    (
+        "produce",
+        {
+            "kind": "audio",
+            "rtpParameters": {
+                "mid": HUSH,
+                "codecs": [
+                    {
+                        "mimeType": "audio/opus",
+                        "payloadType": 111,
+                        "clockRate": 48000,
+                        "channels": 2,
+                        "parameters": {HUSH: HUSH},
+                        "rtcpFeedback": [{"type": HUSH, "parameter": HUSH}],
+                    }
+                ],
+                "headerExtensions": [{"uri": HUSH, "id": 1}],
+                "encodings": [{"ssrc": 1, "scalabilityMode": HUSH}],
+                "rtcp": {"cname": HUSH},
+                "msid": HUSH,
+            },
+            "appData": {HUSH: HUSH},
+        },
+    ),
+    ("produce", {"kind": HUSH}),
+    ("produce", {"kind": "audio", "producerId": HUSH}),
+    ("consume", {"producerId": HUSH}),
+    ("producer:pause", {"producerId": HUSH}),
+    ("consumer:set-layers", {"consumerId": HUSH, "spatialLayer": 1}),
+    ("stats:get", {"consumerId": HUSH}),
+    ("transport:restart-ice", {"transportId": HUSH}),
+    ("sdp:offer", {"sdp": f"v=0\r\na={HUSH} {ADDRESS}\r\n"}),
+    ("sdp:answer", {"offerId": HUSH, "sdp": HUSH}),
+    ("ice:candidate", {"candidate": f"candidate:1 1 udp 1 {ADDRESS} 9 typ host", "sdpMid": HUSH}),
+    ("peer:update", {"appData": {HUSH: HUSH}, "displayName": HUSH}),
+    ("message:send", {"body": {HUSH: HUSH}}),
+    ("message:send", {"to": HUSH, "body": HUSH}),
+    ("peer:kick", {"peerId": HUSH, "reason": HUSH}),
+    ("ping", {HUSH: HUSH}),
+    (f"{HUSH}:{HUSH}", {HUSH: HUSH}),
+    ("room:join", {"roomId": HUSH, "displayName": HUSH}),
+]
+
+
+async def test_nothing_that_a_client_says_is_in_the_log_at_any_level(
+    lines: io.StringIO, gateway: RunningGateway
+) -> None:
+    token = mint("proctor", "pat")
+    async with connected(gateway.url) as ada, connected(gateway.url) as pat:
+        await pat.authenticate(token, ROOM)
+        await pat.join(ROOM, HUSH)
+        await ada.authenticate(mint(), ROOM)
+        join = {"roomId": ROOM, "displayName": HUSH, "appData": {HUSH: HUSH}}
+        await ada.ask("room:join", join)
+        for number, (kind, payload) in enumerate(SAID):
+            more = {HUSH: HUSH, "traceparent": HUSH}
+            await ada.request(kind, payload, correlationId=f"said-{number}", **more)
+        await ada.send_text(f"{{ {HUSH}")
+        await ada.send_text(f'{{"type": ["{HUSH}"], "timestamp": 1}}')
+        await ada.request("ping")
+        await pat.ask("peer:kick", {"peerId": ada.peer_id, "reason": HUSH})
+        await ada.close_code()
+        for credential in ({"token": HUSH, "roomId": ROOM}, {"resumeToken": f"r1.{HUSH}.{HUSH}"}):
+            async with connected(gateway.url) as other:
+                await other.request("auth:request", credential)
+        await pat._socket.close(1000, HUSH)
+    await eventually(lambda: lines.getvalue().count('"gateway.connection.closed"') == 4)
+
+    logged, text = read(lines), lines.getvalue()
+    for secret in (HUSH, ADDRESS, token, ada.resume_token, pat.resume_token, "eyJ", "r1."):
+        assert secret not in text
+    for number in range(len(SAID)):
+        events = {
+            line["event"] for line in logged if line.get("correlation_id") == f"said-{number}"
+        }
+        assert events >= {"gateway.message.received", "gateway.message.sent"}

@@ -1,6 +1,7 @@
 """Transports on the real engine: handshake, failure, end."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -16,6 +17,7 @@ from tests.support.webrtc.stage import (
     HEARING,
     LOOPBACK,
     MICROPHONE,
+    Guest,
     Stage,
     open_stage,
 )
@@ -189,10 +191,54 @@ async def test_media_follows_the_client_to_the_address_it_nominates(stage: Stage
     await eventually(lambda: len(subscriber.client.rtp) == 5)
 
 
+async def test_media_goes_on_through_an_ice_restart_and_onto_a_new_address(stage: Stage) -> None:
+    publisher, subscriber = await stage.join(), await stage.join()
+    stage.consume(subscriber, stage.produce(publisher, MICROPHONE), HEARING)
+    microphone, client = Microphone(publisher.client), subscriber.client
+    before = client.username_fragment
+    told = len(stage.ear.states)
+
+    restarted = stage.plane.restart_ice(subscriber.transport_id)
+    assert restarted.username_fragment != before
+    # Nothing has been checked with the new ones yet: the client's old checks keep consent alive.
+    await answered(client.send_check, subscriber)
+    microphone.send(5)
+    await eventually(lambda: len(client.rtp) == 5)
+
+    client.restart_ice(restarted)
+    await client.move()
+    await answered(client.send_check, subscriber)
+    microphone.send(5)
+    await eventually(lambda: len(client.rtp) == 10)
+    # DTLS and keys stayed, and nobody was told of a change.
+    assert (client.rejected, stage.ear.states[told:], stage.ear.failures) == (0, [], [])
+
+
+async def test_old_credentials_are_void_once_the_new_ones_were_used(stage: Stage) -> None:
+    guest = await stage.join()
+    old = guest.client.check()
+    guest.client.restart_ice(stage.plane.restart_ice(guest.transport_id))
+    await answered(guest.client.send_check, guest)
+
+    count = len(guest.client.stun_answers)
+    guest.client.send_raw(old)
+    await answered(guest.client.send_check, guest)
+    assert len(guest.client.stun_answers) == count + 1
+
+
+async def answered(send: Callable[[], None], guest: Guest) -> None:
+    """Send a check and see its answer."""
+    before = len(guest.client.stun_answers)
+    send()
+    await eventually(lambda: len(guest.client.stun_answers) > before, what="a STUN answer")
+
+
 async def test_unknown_ids_are_key_errors(stage: Stage) -> None:
     guest = await stage.guest()
     with pytest.raises(KeyError):
         stage.plane.connect_transport(TransportId("none"), guest.client.dtls_parameters())
+    with pytest.raises(KeyError):
+        stage.plane.restart_ice(TransportId("none"))
 
 
 async def test_a_listener_that_raises_costs_only_the_transport_it_was_told_of(

@@ -10,7 +10,13 @@ from typing import Literal
 import pylibsrtp
 from aioice import stun
 
-from services.sfu.core.port import DtlsParameters, DtlsRole, Fingerprint, TransportOffer
+from services.sfu.core.port import (
+    DtlsParameters,
+    DtlsRole,
+    Fingerprint,
+    IceParameters,
+    TransportOffer,
+)
 from tests.support.poll import eventually
 from tests.support.webrtc.dtls import ALL_PROFILES, DtlsEnd, Identity, Keys
 from tests.support.webrtc.rtcp import Packet, parse_rtcp
@@ -110,6 +116,10 @@ class WebRtcClient(asyncio.DatagramProtocol):
         """ICE, DTLS and SRTP are up on this side."""
         self.start()
         await eventually(lambda: self.dtls.keys, what="the client's DTLS handshake")
+
+    def restart_ice(self, parameters: IceParameters) -> None:
+        """Check with these credentials from now on."""
+        self._ice = parameters
 
     @property
     def username_fragment(self) -> str:

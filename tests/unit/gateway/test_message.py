@@ -160,15 +160,10 @@ def test_opaque_object_is_bounded_in_depth_and_size() -> None:
 @pytest.mark.parametrize(
     ("kind", "payload"),
     [
-        ("transport:restart-ice", None),
         ("consumer:set-priority", {"consumerId": "c", "priority": 3}),
         ("data:produce", {"transportId": "t"}),
         ("data:consume", {}),
         ("data:close", {}),
-        ("sdp:offer", {"sdp": "v=0"}),
-        ("sdp:answer", {"offerId": "1", "sdp": "v=0"}),
-        ("ice:candidate", {"candidate": "", "sdpMid": "0", "sdpMLineIndex": 0}),
-        ("stats:get", {"consumerId": "c"}),
     ],
 )
 def test_every_other_request_of_the_protocol_is_known(kind: str, payload: Any) -> None:

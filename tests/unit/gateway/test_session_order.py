@@ -195,6 +195,6 @@ def test_unknown_types_and_wrong_payloads_never_close() -> None:
 def test_request_that_is_not_built_is_unavailable() -> None:
     stage = Stage().join()
 
-    assert stage.receive("transport:restart-ice") == []
+    assert stage.receive("data:produce", {}) == []
 
     assert stage.error == ("UNAVAILABLE", "NOT_BUILT")

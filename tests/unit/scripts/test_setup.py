@@ -122,6 +122,20 @@ def test_machine_without_apt_is_told_its_own_way(monkeypatch: pytest.MonkeyPatch
     assert toolchain.RUST.remedy in toolchain.explain([toolchain.RUST])
 
 
+def test_other_clients_of_the_tests_come_from_debian_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(toolchain, "missing_tools", lambda **_: [])
+    monkeypatch.setattr(toolchain, "has_webrtcbin", lambda: False)
+    monkeypatch.setattr(toolchain, "can_use_apt", lambda: False)
+    assert setup.debian_step({"test"}) is None
+    monkeypatch.setattr(toolchain, "can_use_apt", lambda: True)
+    assert setup.debian_step({"run"}) is None
+    step = setup.debian_step({"test"})
+    assert step is not None
+    assert "gstreamer1.0-nice" in step.commands()[-1][0]
+
+
 def test_running_needs_neither_linters_nor_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "has_rust_linters", lambda: False)
     monkeypatch.setattr(toolchain, "chromium", lambda: None)

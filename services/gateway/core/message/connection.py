@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue, model_serializer
+from pydantic import ConfigDict, Field, JsonValue, model_serializer
 
 from services.gateway.core.message.envelope import Payload, Request
 from services.gateway.core.message.field import (
@@ -10,12 +10,19 @@ from services.gateway.core.message.field import (
     Identifier,
     Opaque,
     RoleName,
+    Says,
     TokenText,
     WireModel,
 )
 
 
 class AuthPayload(WireModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["token", "roomId"]}, {"required": ["resumeToken"]}]
+        }
+    )
+
     # A missing token is answered with UNAUTHORIZED, not as a malformed message.
     token: TokenText | None = None
     room_id: Identifier | None = None
@@ -73,6 +80,17 @@ class AuthRefreshed(Payload):
     ice_servers: list[IceServer] = Field(default_factory=list)
 
 
+PONG = Says(
+    {
+        "properties": {
+            "serverTime": {"type": "integer"},
+            "workerAgeMs": {"type": "integer", "minimum": 0},
+        },
+        "required": ["serverTime"],
+    }
+)
+
+
 class Pong(Payload):
     """The object of the ping with `serverTime` (Unix milliseconds) and, once joined, `workerAgeMs`
     (milliseconds since the worker was heard last)."""
@@ -83,7 +101,7 @@ class Pong(Payload):
     worker_age_ms: int | None = None
 
     @model_serializer
-    def _flat(self) -> dict[str, JsonValue]:
+    def _flat(self) -> Annotated[dict[str, JsonValue], PONG]:
         added: dict[str, JsonValue] = {"serverTime": self.server_time}
         if self.worker_age_ms is not None:
             added["workerAgeMs"] = self.worker_age_ms

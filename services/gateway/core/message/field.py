@@ -2,10 +2,21 @@
 
 import json
 import math
-from typing import Annotated, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    JsonValue,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 # An opaque object travels to every other peer of the room, so it is much smaller than a frame.
 MAX_OPAQUE_BYTES = 4096
@@ -14,6 +25,12 @@ MAX_OPAQUE_DEPTH = 16
 MAX_SAFE_INTEGER = 2**53
 
 Bounded = TypeVar("Bounded", bound=JsonValue)
+
+
+def one_of(*fields: str) -> ConfigDict:
+    """For a model that checks by itself that just one of these fields is there."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [field]} for field in fields]})
+
 
 MAX_CORRELATION_ID = 64
 MAX_PRODUCERS_AT_ONCE = 64
@@ -37,6 +54,19 @@ class WireModel(BaseModel):
         # A validation error may be logged, and the input may be a token or an ICE password.
         hide_input_in_errors=True,
     )
+
+
+# By identity, since a dictionary has no hash.
+@dataclass(frozen=True, eq=False, slots=True)
+class Says:
+    """Adds to the JSON Schema of a type what its validators check."""
+
+    added: dict[str, Any]
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema) | self.added
 
 
 def _bounded(value: Bounded) -> Bounded:
@@ -70,10 +100,16 @@ def _check(value: JsonValue, depth: int) -> None:
         _check(child, depth - 1)
 
 
+BOUNDS = f"At most {MAX_OPAQUE_BYTES} bytes as compact JSON, {MAX_OPAQUE_DEPTH} levels deep."
 # A client's own JSON object: opaque, bounded in size and depth.
-Opaque = Annotated[dict[str, JsonValue], AfterValidator(_bounded)]
+Opaque = Annotated[dict[str, JsonValue], AfterValidator(_bounded), Says({"description": BOUNDS})]
 # Any JSON value but null, in the same bounds.
-OpaqueValue = Annotated[JsonValue, AfterValidator(_present), AfterValidator(_bounded)]
+OpaqueValue = Annotated[
+    JsonValue,
+    AfterValidator(_present),
+    AfterValidator(_bounded),
+    Says({"description": BOUNDS, "not": {"type": "null"}}),
+]
 
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 # Ids end up in logs and URLs, and in other peers' session descriptions.

@@ -1,26 +1,11 @@
 """Requests of the protocol that are understood and validated, and answered with NOT_BUILT."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue
 
 from services.gateway.core.message.envelope import Request
-from services.gateway.core.message.field import (
-    Identifier,
-    WireModel,
-)
 from services.gateway.core.message.media import ConsumerName
-
-Sdp = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
-
-
-class RestartIcePayload(WireModel):
-    transport_id: Identifier | None = None
-
-
-class TransportRestartIce(Request):
-    type: Literal["transport:restart-ice"]
-    payload: RestartIcePayload = RestartIcePayload()
 
 
 class SetPriorityPayload(ConsumerName):
@@ -38,63 +23,4 @@ class Data(Request):
     payload: dict[str, JsonValue]
 
 
-class SdpOfferPayload(WireModel):
-    sdp: Sdp
-
-
-class SdpOffer(Request):
-    type: Literal["sdp:offer"]
-    payload: SdpOfferPayload
-
-
-class SdpAnswerPayload(WireModel):
-    offer_id: Identifier
-    sdp: Sdp
-
-
-class SdpAnswer(Request):
-    type: Literal["sdp:answer"]
-    payload: SdpAnswerPayload
-
-
-class IceCandidatePayload(WireModel):
-    # Empty marks the end of the candidates.
-    candidate: Annotated[str, StringConstraints(max_length=1024)]
-    sdp_mid: Annotated[str, StringConstraints(max_length=64)] | None = None
-    # RTCPeerConnection's own spelling.
-    sdp_m_line_index: Annotated[
-        Annotated[int, Field(ge=0, le=1024)] | None, Field(alias="sdpMLineIndex")
-    ] = None
-
-
-class IceCandidateAdd(Request):
-    type: Literal["ice:candidate"]
-    payload: IceCandidatePayload
-
-
-class StatsGetPayload(WireModel):
-    transport_id: Identifier | None = None
-    producer_id: Identifier | None = None
-    consumer_id: Identifier | None = None
-
-    @model_validator(mode="after")
-    def _names_one(self) -> Self:
-        if [self.transport_id, self.producer_id, self.consumer_id].count(None) != 2:
-            raise ValueError("needs one of transportId, producerId, consumerId")
-        return self
-
-
-class StatsGet(Request):
-    type: Literal["stats:get"]
-    payload: StatsGetPayload
-
-
-NotBuilt = (
-    TransportRestartIce
-    | ConsumerSetPriority
-    | Data
-    | SdpOffer
-    | SdpAnswer
-    | IceCandidateAdd
-    | StatsGet
-)
+NotBuilt = ConsumerSetPriority | Data

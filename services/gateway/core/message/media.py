@@ -13,6 +13,7 @@ from services.gateway.core.message.field import (
     MediaKind,
     Opaque,
     WireModel,
+    one_of,
 )
 from services.gateway.core.message.rtp import RtpCapabilities, RtpParameters
 
@@ -27,6 +28,10 @@ class Layers(WireModel):
     temporal_layer: Layer | None = None
 
 
+# The peers for whom alone a producer is. Absent: all who may see the publisher.
+Audience = Annotated[list[Identifier], Field(min_length=1, max_length=256)]
+
+
 class ProducePayload(WireModel):
     kind: MediaKind
     rtp_parameters: RtpParameters | None = None
@@ -34,8 +39,7 @@ class ProducePayload(WireModel):
     app_data: Opaque | None = None
     paused: bool = False
     producer_id: Identifier | None = None
-    # The peers for whom alone it is. Absent: all who may see the publisher.
-    audience: Annotated[list[Identifier], Field(min_length=1, max_length=256)] | None = None
+    audience: Audience | None = None
 
 
 class Produce(Request):
@@ -44,6 +48,8 @@ class Produce(Request):
 
 
 class ConsumePayload(WireModel):
+    model_config = one_of("producerId", "producerIds")
+
     producer_id: Identifier | None = None
     producer_ids: (
         Annotated[list[Identifier], Field(min_length=1, max_length=MAX_PRODUCERS_AT_ONCE)] | None
@@ -172,7 +178,7 @@ class ProducerNew(Payload):
 
 
 class ProducerPaused(Payload):
-    """Reply or event, as the classes below. `muted`: a moderator did it, or holds it as well."""
+    """`muted`: a moderator did it, or holds it as well."""
 
     type: ClassVar[str] = "producer:paused"
     producer_id: str

@@ -31,11 +31,14 @@ from services.gateway.core.message.peer import (
     PeerUpdate,
 )
 from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomLock, RoomUnlock
+from services.gateway.core.message.sdp import IceCandidateAdd, SdpAnswer, SdpOffer
+from services.gateway.core.message.stats import StatsGet
 from services.gateway.core.message.text import MessageSend
 from services.gateway.core.message.transport import (
     TransportClose,
     TransportConnect,
     TransportCreate,
+    TransportRestartIce,
 )
 
 # Carried out by the worker that holds the room.
@@ -43,6 +46,7 @@ WorkerRequest = (
     RoomLeave
     | TransportCreate
     | TransportConnect
+    | TransportRestartIce
     | TransportClose
     | Produce
     | Consume
@@ -54,6 +58,9 @@ WorkerRequest = (
     | ConsumerClose
     | ConsumerSetLayers
     | ConsumerRequestKeyFrame
+    | SdpOffer
+    | SdpAnswer
+    | StatsGet
     | MessageSend
     | PeerUpdate
     | PeerAdmit
@@ -65,7 +72,9 @@ WorkerRequest = (
     | RoomUnlock
 )
 
-AnyRequest = AuthRequest | AuthRefresh | RoomJoin | Ping | WorkerRequest | NotBuilt
+AnyRequest = (
+    AuthRequest | AuthRefresh | RoomJoin | Ping | IceCandidateAdd | WorkerRequest | NotBuilt
+)
 
 _adapter: TypeAdapter[AnyRequest] = TypeAdapter(
     Annotated[AnyRequest, Field(discriminator="type")],

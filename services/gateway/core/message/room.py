@@ -126,8 +126,6 @@ class RoomWaiting(Payload):
 
 
 class RoomLocked(Payload):
-    """Reply or state event, as the next one."""
-
     type: ClassVar[str] = "room:locked"
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, FailFast, Field, StringConstraints
 
-from services.gateway.core.message.field import MediaKind, WireModel
+from services.gateway.core.message.field import MediaKind, Says, WireModel
 
 MAX_CODECS = 64
 MAX_EXTENSIONS = 64
@@ -36,7 +36,11 @@ ParameterValue = (
     Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
     | Annotated[str, StringConstraints(max_length=1024)]
 )
-CodecParameters = Annotated[dict[ParameterName, ParameterValue], BeforeValidator(_few)]
+CodecParameters = Annotated[
+    dict[ParameterName, ParameterValue],
+    BeforeValidator(_few),
+    Says({"maxProperties": MAX_CODEC_PARAMETERS}),
+]
 
 
 class RtcpFeedback(WireModel):

@@ -56,6 +56,15 @@ class TransportConnect(Request):
     payload: TransportConnectPayload
 
 
+class TransportRestartIcePayload(WireModel):
+    transport_id: Identifier | None = None
+
+
+class TransportRestartIce(Request):
+    type: Literal["transport:restart-ice"]
+    payload: TransportRestartIcePayload = TransportRestartIcePayload()
+
+
 class TransportName(WireModel):
     transport_id: Identifier
 
@@ -77,6 +86,14 @@ class TransportCreated(Payload):
 class TransportConnected(Payload):
     type: ClassVar[str] = "transport:connected"
     transport_id: str
+
+
+class TransportIceRestarted(Payload):
+    """The credentials before stay good until the client's first check with these."""
+
+    type: ClassVar[str] = "transport:ice-restarted"
+    transport_id: str
+    ice_parameters: IceParameters
 
 
 class TransportClosed(Payload):

@@ -1,6 +1,12 @@
-"""How often one session may be heard by all."""
+"""How often one session may do what costs others."""
 
-from services.sfu.core.allowance import BURST, INTERVAL_MS, Allowance
+from services.sfu.core.allowance import (
+    BURST,
+    INTERVAL_MS,
+    SDP_BURST,
+    Allowance,
+    of_descriptions,
+)
 from tests.support.refusal import refusal_of
 
 
@@ -22,3 +28,13 @@ def test_silence_gives_the_whole_burst_back_and_no_more() -> None:
         for _ in range(BURST):
             allowance.spend(start_ms)
         refusal_of(allowance.spend, start_ms)
+
+
+def test_what_is_given_back_does_not_count() -> None:
+    allowance = of_descriptions()
+    for _ in range(3 * SDP_BURST):
+        allowance.spend(0)
+        allowance.give_back()
+    for _ in range(SDP_BURST):
+        allowance.spend(0)
+    assert refusal_of(allowance.spend, 0).reason == "TOO_MANY_DESCRIPTIONS"

@@ -1031,6 +1031,57 @@ class ConnectTransportResponse(_message.Message):
 Global___ConnectTransportResponse: _TypeAlias = ConnectTransportResponse  # noqa: Y015
 
 @_typing.final
+class RestartIceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    TRANSPORT_ID_FIELD_NUMBER: _builtins.int
+    transport_id: _builtins.str
+    """Empty where the session has just one transport."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        transport_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "transport_id", b"transport_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestartIceRequest: _TypeAlias = RestartIceRequest  # noqa: Y015
+
+@_typing.final
+class RestartIceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    TRANSPORT_ID_FIELD_NUMBER: _builtins.int
+    ICE_PARAMETERS_FIELD_NUMBER: _builtins.int
+    transport_id: _builtins.str
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    @_builtins.property
+    def ice_parameters(self) -> Global___IceParameters: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        transport_id: _builtins.str = ...,
+        ice_parameters: Global___IceParameters | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ice_parameters", b"ice_parameters", "position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ice_parameters", b"ice_parameters", "position", b"position", "transport_id", b"transport_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestartIceResponse: _TypeAlias = RestartIceResponse  # noqa: Y015
+
+@_typing.final
 class CloseTransportRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1296,7 +1347,9 @@ class ConsumeRequest(_message.Message):
     PAUSED_FIELD_NUMBER: _builtins.int
     PREFERRED_LAYERS_FIELD_NUMBER: _builtins.int
     transport_id: _builtins.str
-    """Empty where the session has just one receive transport."""
+    """Empty where the session has one receive transport, or none: then it gets an SDP connection, over which
+    SdpOffer follows.
+    """
     paused: _builtins.bool
     @_builtins.property
     def call(self) -> Global___SessionCall: ...
@@ -1715,6 +1768,266 @@ class RequestConsumerKeyFrameResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RequestConsumerKeyFrameResponse: _TypeAlias = RequestConsumerKeyFrameResponse  # noqa: Y015
+
+@_typing.final
+class SdpTrack(_message.Message):
+    """What a publisher says of one of its sections besides the SDP."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MID_FIELD_NUMBER: _builtins.int
+    APP_DATA_JSON_FIELD_NUMBER: _builtins.int
+    AUDIENCE_PEER_IDS_FIELD_NUMBER: _builtins.int
+    mid: _builtins.str
+    app_data_json: _builtins.str
+    """Both of the section's producer, if this offer makes it; then they are as in ProduceRequest."""
+    @_builtins.property
+    def audience_peer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        mid: _builtins.str = ...,
+        app_data_json: _builtins.str = ...,
+        audience_peer_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_data_json", b"app_data_json", "audience_peer_ids", b"audience_peer_ids", "mid", b"mid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SdpTrack: _TypeAlias = SdpTrack  # noqa: Y015
+
+@_typing.final
+class ApplySdpOfferRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    SDP_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
+    sdp: _builtins.str
+    """At most 64 KiB."""
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___SdpTrack]: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        sdp: _builtins.str = ...,
+        tracks: _abc.Iterable[Global___SdpTrack] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "sdp", b"sdp", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplySdpOfferRequest: _TypeAlias = ApplySdpOfferRequest  # noqa: Y015
+
+@_typing.final
+class SdpTrackFailure(_message.Message):
+    """Why the section of a track was rejected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """UPPER_SNAKE, as in ErrorInfo."""
+    message: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SdpTrackFailure: _TypeAlias = SdpTrackFailure  # noqa: Y015
+
+@_typing.final
+class SdpTrackResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MID_FIELD_NUMBER: _builtins.int
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
+    mid: _builtins.str
+    """Empty for a section without one."""
+    producer_id: _builtins.str
+    muted: _builtins.bool
+    """A moderator holds the producer."""
+    @_builtins.property
+    def failure(self) -> Global___SdpTrackFailure: ...
+    def __init__(
+        self,
+        *,
+        mid: _builtins.str = ...,
+        producer_id: _builtins.str = ...,
+        failure: Global___SdpTrackFailure | None = ...,
+        muted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "producer_id", b"producer_id", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "mid", b"mid", "muted", b"muted", "producer_id", b"producer_id", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["producer_id", "failure"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___SdpTrackResult: _TypeAlias = SdpTrackResult  # noqa: Y015
+
+@_typing.final
+class ApplySdpOfferResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    TRANSPORT_ID_FIELD_NUMBER: _builtins.int
+    SDP_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    transport_id: _builtins.str
+    sdp: _builtins.str
+    """The answer."""
+    worker_id: _builtins.str
+    """The worker that carries the transport; later calls for it go there."""
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___SdpTrackResult]:
+        """One per section that sends, in their order."""
+
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        transport_id: _builtins.str = ...,
+        sdp: _builtins.str = ...,
+        tracks: _abc.Iterable[Global___SdpTrackResult] | None = ...,
+        worker_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "sdp", b"sdp", "tracks", b"tracks", "transport_id", b"transport_id", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplySdpOfferResponse: _TypeAlias = ApplySdpOfferResponse  # noqa: Y015
+
+@_typing.final
+class ApplySdpAnswerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    OFFER_ID_FIELD_NUMBER: _builtins.int
+    SDP_FIELD_NUMBER: _builtins.int
+    offer_id: _builtins.str
+    sdp: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        offer_id: _builtins.str = ...,
+        sdp: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "offer_id", b"offer_id", "sdp", b"sdp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplySdpAnswerRequest: _TypeAlias = ApplySdpAnswerRequest  # noqa: Y015
+
+@_typing.final
+class ApplySdpAnswerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    TRANSPORT_ID_FIELD_NUMBER: _builtins.int
+    transport_id: _builtins.str
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        transport_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "transport_id", b"transport_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplySdpAnswerResponse: _TypeAlias = ApplySdpAnswerResponse  # noqa: Y015
+
+@_typing.final
+class GetConsumerStatsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    CONSUMER_ID_FIELD_NUMBER: _builtins.int
+    consumer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        consumer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "consumer_id", b"consumer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsumerStatsRequest: _TypeAlias = GetConsumerStatsRequest  # noqa: Y015
+
+@_typing.final
+class GetConsumerStatsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PACKETS_SENT_FIELD_NUMBER: _builtins.int
+    PACKETS_RETRANSMITTED_FIELD_NUMBER: _builtins.int
+    ROUND_TRIP_MS_FIELD_NUMBER: _builtins.int
+    kind: _rtp_pb2.MediaKind.ValueType
+    packets_sent: _builtins.int
+    """Without retransmissions."""
+    packets_retransmitted: _builtins.int
+    round_trip_ms: _builtins.int
+    """Absent until the client has reported."""
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        kind: _rtp_pb2.MediaKind.ValueType = ...,
+        packets_sent: _builtins.int = ...,
+        packets_retransmitted: _builtins.int = ...,
+        round_trip_ms: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_round_trip_ms", b"_round_trip_ms", "position", b"position", "round_trip_ms", b"round_trip_ms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_round_trip_ms", b"_round_trip_ms", "kind", b"kind", "packets_retransmitted", b"packets_retransmitted", "packets_sent", b"packets_sent", "position", b"position", "round_trip_ms", b"round_trip_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__round_trip_ms: _TypeAlias = _typing.Literal["round_trip_ms"]  # noqa: Y015
+    _WhichOneofArgType__round_trip_ms: _TypeAlias = _typing.Literal["_round_trip_ms", b"_round_trip_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__round_trip_ms) -> _WhichOneofReturnType__round_trip_ms | None: ...
+
+Global___GetConsumerStatsResponse: _TypeAlias = GetConsumerStatsResponse  # noqa: Y015
 
 @_typing.final
 class UpdatePeerRequest(_message.Message):

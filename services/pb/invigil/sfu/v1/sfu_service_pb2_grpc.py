@@ -85,6 +85,11 @@ class SfuServiceStub:
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConnectTransportRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConnectTransportResponse.FromString,
                 _registered_method=True)
+        self.RestartIce = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/RestartIce',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RestartIceRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RestartIceResponse.FromString,
+                _registered_method=True)
         self.CloseTransport = channel.unary_unary(
                 '/invigil.sfu.v1.SfuService/CloseTransport',
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.CloseTransportRequest.SerializeToString,
@@ -139,6 +144,21 @@ class SfuServiceStub:
                 '/invigil.sfu.v1.SfuService/RequestConsumerKeyFrame',
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.FromString,
+                _registered_method=True)
+        self.ApplySdpOffer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/ApplySdpOffer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferResponse.FromString,
+                _registered_method=True)
+        self.ApplySdpAnswer = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/ApplySdpAnswer',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerResponse.FromString,
+                _registered_method=True)
+        self.GetConsumerStats = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/GetConsumerStats',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsResponse.FromString,
                 _registered_method=True)
         self.UpdatePeer = channel.unary_unary(
                 '/invigil.sfu.v1.SfuService/UpdatePeer',
@@ -280,6 +300,14 @@ class SfuServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestartIce(self, request, context):
+        """New ICE credentials; those before stay good until the client's first check with the new ones. Addresses,
+        DTLS and media go on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CloseTransport(self, request, context):
         """Closes a transport with all its producers and consumers.
         """
@@ -348,6 +376,30 @@ class SfuServiceServicer:
     def RequestConsumerKeyFrame(self, request, context):
         """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
         audio, and where either side is paused, it does nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplySdpOffer(self, request, context):
+        """A plain WebRTC client's offer to send (RFC 8829). The first one opens a connection with a transport of
+        its own; later ones add, pause, resume and end its producers, section by section. One with other DTLS
+        fingerprints is of another RTCPeerConnection, and takes the place of the one before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplySdpAnswer(self, request, context):
+        """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
+        rejects are closed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsumerStats(self, request, context):
+        """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -472,6 +524,11 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConnectTransportRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConnectTransportResponse.SerializeToString,
             ),
+            'RestartIce': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestartIce,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RestartIceRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RestartIceResponse.SerializeToString,
+            ),
             'CloseTransport': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseTransport,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.CloseTransportRequest.FromString,
@@ -526,6 +583,21 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     servicer.RequestConsumerKeyFrame,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.SerializeToString,
+            ),
+            'ApplySdpOffer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplySdpOffer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferResponse.SerializeToString,
+            ),
+            'ApplySdpAnswer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplySdpAnswer,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerResponse.SerializeToString,
+            ),
+            'GetConsumerStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsumerStats,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsResponse.SerializeToString,
             ),
             'UpdatePeer': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdatePeer,
@@ -855,6 +927,33 @@ class SfuService:
             _registered_method=True)
 
     @staticmethod
+    def RestartIce(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/RestartIce',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RestartIceRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RestartIceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CloseTransport(request,
             target,
             options=(),
@@ -1141,6 +1240,87 @@ class SfuService:
             '/invigil.sfu.v1.SfuService/RequestConsumerKeyFrame',
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameRequest.SerializeToString,
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.RequestConsumerKeyFrameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplySdpOffer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/ApplySdpOffer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpOfferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplySdpAnswer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/ApplySdpAnswer',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ApplySdpAnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsumerStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/GetConsumerStats',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -83,6 +83,10 @@ class SfuServiceStub:
     """Gives the client's fingerprint; the handshake runs when ICE is up. A repeat with the same
     fingerprint succeeds; another one is refused with ALREADY_CONNECTED.
     """
+    RestartIce: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.RestartIceRequest, _sfu_service_pb2.RestartIceResponse]
+    """New ICE credentials; those before stay good until the client's first check with the new ones. Addresses,
+    DTLS and media go on.
+    """
     CloseTransport: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.CloseTransportRequest, _sfu_service_pb2.CloseTransportResponse]
     """Closes a transport with all its producers and consumers."""
     Produce: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ProduceRequest, _sfu_service_pb2.ProduceResponse]
@@ -103,6 +107,17 @@ class SfuServiceStub:
     """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
     audio, and where either side is paused, it does nothing.
     """
+    ApplySdpOffer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ApplySdpOfferRequest, _sfu_service_pb2.ApplySdpOfferResponse]
+    """A plain WebRTC client's offer to send (RFC 8829). The first one opens a connection with a transport of
+    its own; later ones add, pause, resume and end its producers, section by section. One with other DTLS
+    fingerprints is of another RTCPeerConnection, and takes the place of the one before.
+    """
+    ApplySdpAnswer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ApplySdpAnswerRequest, _sfu_service_pb2.ApplySdpAnswerResponse]
+    """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
+    rejects are closed.
+    """
+    GetConsumerStats: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.GetConsumerStatsRequest, _sfu_service_pb2.GetConsumerStatsResponse]
+    """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats."""
     UpdatePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]
     """Changes what others see of the caller. What is absent stays."""
     SendMessage: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]
@@ -175,6 +190,10 @@ class SfuServiceAsyncStub(SfuServiceStub):
     """Gives the client's fingerprint; the handshake runs when ICE is up. A repeat with the same
     fingerprint succeeds; another one is refused with ALREADY_CONNECTED.
     """
+    RestartIce: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.RestartIceRequest, _sfu_service_pb2.RestartIceResponse]  # type: ignore[assignment]
+    """New ICE credentials; those before stay good until the client's first check with the new ones. Addresses,
+    DTLS and media go on.
+    """
     CloseTransport: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.CloseTransportRequest, _sfu_service_pb2.CloseTransportResponse]  # type: ignore[assignment]
     """Closes a transport with all its producers and consumers."""
     Produce: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ProduceRequest, _sfu_service_pb2.ProduceResponse]  # type: ignore[assignment]
@@ -195,6 +214,17 @@ class SfuServiceAsyncStub(SfuServiceStub):
     """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
     audio, and where either side is paused, it does nothing.
     """
+    ApplySdpOffer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ApplySdpOfferRequest, _sfu_service_pb2.ApplySdpOfferResponse]  # type: ignore[assignment]
+    """A plain WebRTC client's offer to send (RFC 8829). The first one opens a connection with a transport of
+    its own; later ones add, pause, resume and end its producers, section by section. One with other DTLS
+    fingerprints is of another RTCPeerConnection, and takes the place of the one before.
+    """
+    ApplySdpAnswer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ApplySdpAnswerRequest, _sfu_service_pb2.ApplySdpAnswerResponse]  # type: ignore[assignment]
+    """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
+    rejects are closed.
+    """
+    GetConsumerStats: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.GetConsumerStatsRequest, _sfu_service_pb2.GetConsumerStatsResponse]  # type: ignore[assignment]
+    """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats."""
     UpdatePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]  # type: ignore[assignment]
     """Changes what others see of the caller. What is absent stays."""
     SendMessage: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]  # type: ignore[assignment]
@@ -326,6 +356,16 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def RestartIce(
+        self,
+        request: _sfu_service_pb2.RestartIceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.RestartIceResponse, _abc.Awaitable[_sfu_service_pb2.RestartIceResponse]]:
+        """New ICE credentials; those before stay good until the client's first check with the new ones. Addresses,
+        DTLS and media go on.
+        """
+
+    @_abc_1.abstractmethod
     def CloseTransport(
         self,
         request: _sfu_service_pb2.CloseTransportRequest,
@@ -410,6 +450,35 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks the publisher for a key frame of what is forwarded. Requests of all consumers are merged. For
         audio, and where either side is paused, it does nothing.
         """
+
+    @_abc_1.abstractmethod
+    def ApplySdpOffer(
+        self,
+        request: _sfu_service_pb2.ApplySdpOfferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.ApplySdpOfferResponse, _abc.Awaitable[_sfu_service_pb2.ApplySdpOfferResponse]]:
+        """A plain WebRTC client's offer to send (RFC 8829). The first one opens a connection with a transport of
+        its own; later ones add, pause, resume and end its producers, section by section. One with other DTLS
+        fingerprints is of another RTCPeerConnection, and takes the place of the one before.
+        """
+
+    @_abc_1.abstractmethod
+    def ApplySdpAnswer(
+        self,
+        request: _sfu_service_pb2.ApplySdpAnswerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.ApplySdpAnswerResponse, _abc.Awaitable[_sfu_service_pb2.ApplySdpAnswerResponse]]:
+        """The client's answer to the SdpOffer that waits for one. Its consumers flow from then on, those that it
+        rejects are closed.
+        """
+
+    @_abc_1.abstractmethod
+    def GetConsumerStats(
+        self,
+        request: _sfu_service_pb2.GetConsumerStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.GetConsumerStatsResponse, _abc.Awaitable[_sfu_service_pb2.GetConsumerStatsResponse]]:
+        """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats."""
 
     @_abc_1.abstractmethod
     def UpdatePeer(
