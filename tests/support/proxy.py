@@ -14,6 +14,7 @@ class Proxy:
 
     That many bytes of the server's get through; then both sides see a reset, and what is on the way
     is lost. `chunk_bytes` and `pause_s` make a slow network: so little at a time, with such pauses.
+    While `is_silent`, nothing gets through and nobody is told, as where a cable is pulled out.
     """
 
     target: tuple[str, int]
@@ -21,8 +22,14 @@ class Proxy:
     budgets: Iterator[int] = field(default_factory=lambda: iter(()))
     chunk_bytes: int = _CHUNK_BYTES
     pause_s: float = 0.0
+    is_silent: bool = False
     cuts: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """Break every connection there is, now."""
+        for task in tuple(self._tasks):
+            task.cancel()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -45,6 +52,9 @@ class Proxy:
     ) -> None:
         with suppress(ConnectionError):
             while chunk := await reader.read(self.chunk_bytes):
+                if self.is_silent:
+                    # Lost with its connection: TCP would send it again, but not for ever.
+                    continue
                 if budget is not None and len(chunk) >= budget:
                     writer.write(chunk[:budget])
                     await writer.drain()

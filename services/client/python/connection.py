@@ -1,12 +1,13 @@
 """One WebSocket to the gateway: requests with deadlines, replies, and events as they come."""
 
 import asyncio
-import itertools
 import json
 import ssl
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import JsonValue, ValidationError
@@ -46,6 +47,27 @@ Listener = Callable[[AnyEvent], None]
 Reply = TypeVar("Reply", bound=Wire)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request as it is on the wire: to ask again, on another connection, means the same bytes."""
+
+    kind: str
+    correlation_id: str
+    frame: str
+
+
+def question_of(kind: str, payload: Mapping[str, JsonValue] | None = None) -> Question:
+    # No id comes twice in a session, however many connections it has.
+    correlation_id = uuid.uuid4().hex
+    envelope = {
+        "type": kind,
+        "payload": dict(payload or {}),
+        "timestamp": time.time_ns() // 1_000_000,
+        "correlationId": correlation_id,
+    }
+    return Question(kind, correlation_id, json.dumps(envelope))
+
+
 class EventQueue:
     """Events for one reader who takes them in its own time: `async for event in queue`.
 
@@ -80,11 +102,10 @@ class EventQueue:
 class Connection:
     """Made by `connected`. Requests may overlap; the server carries them out in order."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: ClientConnection, *listeners: Listener) -> None:
         self._socket = socket
-        self._numbers = itertools.count(1)
         self._answers: dict[str, asyncio.Future[Envelope]] = {}
-        self._listeners: list[Listener] = []
+        self._listeners = list(listeners)
         self._queues: list[EventQueue] = []
         self._end: ClosedError | None = None
         self._reader = asyncio.create_task(self._read())
@@ -102,30 +123,25 @@ class Connection:
         Raises RefusedError for an `error`, LateError after `within_s`, ClosedError when the
         connection is or gets closed, ProtocolError for an answer that is not a `reply`.
         """
-        correlation_id = f"r{next(self._numbers)}"
-        frame = json.dumps(
-            {
-                "type": kind,
-                "payload": dict(payload or {}),
-                "timestamp": time.time_ns() // 1_000_000,
-                "correlationId": correlation_id,
-            }
-        )
+        envelope = await self.ask(question_of(kind, payload), within_s=within_s)
+        return payload_of(envelope, reply)
+
+    async def ask(self, question: Question, *, within_s: float = ANSWER_WITHIN_S) -> Envelope:
+        """The frame that answers, an `error` too. Raises LateError or ClosedError."""
         answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
-        self._answers[correlation_id] = answer
+        self._answers[question.correlation_id] = answer
         try:
             async with asyncio.timeout(within_s):
                 if self._end is not None:
                     raise ClosedError(self._end.code, self._end.reason)
                 with suppress(ConnectionClosed):
                     # The reader sees the end too, and says how it came.
-                    await self._socket.send(frame)
-                envelope = await answer
+                    await self._socket.send(question.frame)
+                return await answer
         except TimeoutError:
-            raise LateError(f"no answer to {kind} within {within_s:g} s") from None
+            raise LateError(f"no answer to {question.kind} within {within_s:g} s") from None
         finally:
-            del self._answers[correlation_id]
-        return _payload_of(envelope, reply)
+            del self._answers[question.correlation_id]
 
     async def ping(self, *, within_s: float = ANSWER_WITHIN_S) -> Pong:
         """Ask whether the gateway is there, and how long ago it heard the worker."""
@@ -171,6 +187,11 @@ class Connection:
         await self._socket.close(code, reason)
         await self._reader
 
+    async def abandon(self) -> None:
+        """End a connection that no longer answers: the closing handshake would not end either."""
+        self._socket.transport.abort()
+        await self._reader
+
     async def _read(self) -> None:
         fault = ""
         try:
@@ -209,7 +230,8 @@ class Connection:
             queue.end()
 
 
-def _payload_of(envelope: Envelope, reply: type[Reply]) -> Reply:
+def payload_of(envelope: Envelope, reply: type[Reply]) -> Reply:
+    """Raises RefusedError for an `error`, ProtocolError for what is not a `reply`."""
     try:
         if envelope.type == "error":
             raise RefusedError(ErrorBody.model_validate(envelope.payload))
@@ -218,13 +240,15 @@ def _payload_of(envelope: Envelope, reply: type[Reply]) -> Reply:
         raise ProtocolError(f"{envelope.type} is not understood: {error}") from None
 
 
-@asynccontextmanager
-async def connected(
-    url: str, *, tls: ssl.SSLContext | None = None, within_s: float = ANSWER_WITHIN_S
-) -> AsyncIterator[Connection]:
-    """A connection to the gateway at `url` (ws://… or wss://…); it closes on leaving.
+async def connect_to(
+    url: str,
+    *listeners: Listener,
+    tls: ssl.SSLContext | None = None,
+    within_s: float = ANSWER_WITHIN_S,
+) -> Connection:
+    """A connection that the caller closes, and whose every event `listeners` are told.
 
-    `tls` is for a gateway whose certificate the system does not know. Raises UnreachableError.
+    Otherwise as `connected`.
     """
     try:
         async with asyncio.timeout(within_s):
@@ -240,7 +264,18 @@ async def connected(
             )
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
         raise UnreachableError(f"{url}: {error or type(error).__name__}") from error
-    connection = Connection(socket)
+    return Connection(socket, *listeners)
+
+
+@asynccontextmanager
+async def connected(
+    url: str, *, tls: ssl.SSLContext | None = None, within_s: float = ANSWER_WITHIN_S
+) -> AsyncIterator[Connection]:
+    """A connection to the gateway at `url` (ws://… or wss://…); it closes on leaving.
+
+    `tls` is for a gateway whose certificate the system does not know. Raises UnreachableError.
+    """
+    connection = await connect_to(url, tls=tls, within_s=within_s)
     try:
         yield connection
     finally:

@@ -6,6 +6,8 @@ from services.client.python.message import ErrorBody
 UNAUTHENTICATED = 4401
 FORBIDDEN = 4403
 REPLACED = 4409
+# Why a session could not be resumed, in a close frame: to join anew with a token helps.
+SESSION_IS_OVER = frozenset({"SESSION_ENDED", "RESUME_TOKEN_INVALID", "RESUME_TOKEN_EXPIRED"})
 
 
 class ClientError(Exception):
@@ -34,6 +36,10 @@ class LateError(ClientError):
     """No answer within the time given. Whether the request was carried out is not known."""
 
 
+class AwayError(LateError):
+    """The connection is lost, and so much waits for it already that no more may."""
+
+
 class ClosedError(ClientError):
     """The connection is over. `code` is the WebSocket close code; 1006: it broke off."""
 
@@ -45,6 +51,8 @@ class ClosedError(ClientError):
     @property
     def is_final(self) -> bool:
         """Whether the same token would be turned away again, or another connection took over."""
+        if self.reason in SESSION_IS_OVER:
+            return False
         return self.code in (UNAUTHENTICATED, FORBIDDEN, REPLACED)
 
 

@@ -57,6 +57,8 @@ class Authenticated(Wire):
     user_id: str
     peer_id: str
     role: Role
+    # Absent before the room is joined.
+    resume_token: str | None = None
 
 
 class Pong(Wire):
@@ -189,12 +191,29 @@ class RoomConfig(Wire):
     router_rtp_capabilities: RtpCapabilities
 
 
+class OwnConsumer(Wire):
+    consumer_id: str
+
+
+class OwnTransport(Wire):
+    transport_id: str
+
+
+class Own(Wire):
+    """What the session itself has on the server."""
+
+    transports: list[OwnTransport] = Field(default_factory=list)
+    consumers: list[OwnConsumer] = Field(default_factory=list)
+
+
 class RoomState(Wire):
     epoch: str
     seq: int
     peer_id: str
     participants: list[Participant]
     room_config: RoomConfig
+    resume_token: str | None = None
+    own: Own = Own()
 
 
 class Produced(Wire):
@@ -275,6 +294,22 @@ class SessionClosing(Event):
     reason: str
     action: Literal["resume", "rejoin", "stop"]
     after_ms: int = 0
+    # A moderator's words.
+    message: str = ""
+
+
+class RoomWaiting(Event):
+    """A moderator has to let this peer in; the answer to `room:join` comes then."""
+
+    type: Literal["room:waiting"]
+    room_id: str
+
+
+class RoomTold(Event):
+    """The state of the room in place of events that could not be told."""
+
+    type: Literal["room:state"]
+    state: RoomState
 
 
 class OtherEvent(Event):
@@ -293,7 +328,9 @@ KnownEvent = Annotated[
     | ConsumerChanged
     | ConsumerLayers
     | TransportGone
-    | SessionClosing,
+    | SessionClosing
+    | RoomWaiting
+    | RoomTold,
     Field(discriminator="type"),
 ]
 _KNOWN: TypeAdapter[KnownEvent] = TypeAdapter(KnownEvent)
@@ -302,7 +339,7 @@ _KNOWN_TYPES = frozenset(
         *("participant:joined", "participant:updated", "participant:left", "producer:new"),
         *("producer:paused", "producer:resumed", "producer:closed"),
         *("consumer:paused", "consumer:resumed", "consumer:closed", "consumer:layers"),
-        *("transport:closed", "session:closing"),
+        *("transport:closed", "session:closing", "room:waiting"),
     }
 )
 
@@ -310,6 +347,8 @@ _KNOWN_TYPES = frozenset(
 def event_of(envelope: Envelope) -> KnownEvent | OtherEvent:
     """The event in a frame that answers no request. Raises pydantic.ValidationError."""
     place: Json = {"epoch": envelope.epoch, "seq": envelope.seq}
+    if envelope.type == "room:state":
+        return RoomTold(type="room:state", state=RoomState.model_validate(envelope.payload))
     if envelope.type not in _KNOWN_TYPES:
         return OtherEvent(
             type=envelope.type, payload=envelope.payload, epoch=envelope.epoch, seq=envelope.seq

@@ -9,7 +9,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpsender import RTCEncodedFrame
 from av import Packet
 
-from services.client.python.connection import Connection
+from services.client.python.line import Line
 from services.client.python.message import (
     Json,
     Kind,
@@ -72,13 +72,13 @@ class Publication:
     """Made by Session.publish. The track belongs to it: closing stops it."""
 
     def __init__(
-        self, connection: Connection, sender: Sender, track: MediaStreamTrack, producer: Producer
+        self, line: Line, sender: Sender, track: MediaStreamTrack, producer: Producer
     ) -> None:
         self.producer_id = producer.producer_id
         self.source = producer.source
         self.track = track
         self.is_paused = producer.paused
-        self._connection = connection
+        self._line = line
         self._sender = sender
         self._is_closed = False
 
@@ -115,11 +115,11 @@ class Publication:
             self.track.stop()
 
     async def _ask(self, kind: str) -> None:
-        await self._connection.request(kind, Nothing, {"producerId": self.producer_id})
+        await self._line.request(kind, Nothing, {"producerId": self.producer_id})
 
 
 async def published(
-    connection: Connection,
+    line: Line,
     transport: Transport,
     track: MediaStreamTrack,
     router: RtpCapabilities,
@@ -136,7 +136,7 @@ async def published(
         kind, router, mid=mid, ssrc=sender._ssrc, rtx_ssrc=sender._rtx_ssrc, cname=cname
     )
     app_data: Json = {} if source is None else {"source": source}
-    produced = await connection.request(
+    produced = await line.request(
         "produce",
         Produced,
         {
@@ -153,7 +153,7 @@ async def published(
     producer = Producer(
         producer_id=produced.producer_id, kind=kind, paused=paused, app_data=app_data
     )
-    return Publication(connection, sender, track, producer)
+    return Publication(line, sender, track, producer)
 
 
 def kind_of(track: MediaStreamTrack) -> Kind:

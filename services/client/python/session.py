@@ -10,25 +10,22 @@ import itertools
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiortc import MediaStreamTrack
 
-from services.client.python.connection import (
-    ANSWER_WITHIN_S,
-    AnyEvent,
-    Connection,
-    connected,
-)
-from services.client.python.failure import ClientError, ClosedError, LateError, TransportError
+from services.client.python.connection import ANSWER_WITHIN_S, AnyEvent
+from services.client.python.failure import ClientError, LateError, TransportError
+from services.client.python.line import Line, LineState, Pulse, lined
 from services.client.python.message import (
     Authenticated,
     ConsumerChanged,
     ConsumerLayers,
     Direction,
     Layers,
-    Nothing,
+    Own,
     RoomState,
+    RoomTold,
     SessionClosing,
     TransportGone,
 )
@@ -38,28 +35,31 @@ from services.client.python.subscription import Subscription, subscribed
 from services.client.python.transport import Role as DtlsRole
 from services.client.python.transport import Transport, opened
 
-LEAVE_WITHIN_S = 2.0
-
 
 class Session:
-    """Made by `joined`, which ends it."""
+    """Made by `joined`, which ends it.
+
+    A connection that breaks does not end it: `line` comes back by itself, and media goes on.
+    """
 
     def __init__(
-        self, connection: Connection, authenticated: Authenticated, dtls_role: DtlsRole
+        self,
+        line: Line,
+        authenticated: Authenticated,
+        state: RoomState,
+        dtls_role: DtlsRole,
     ) -> None:
-        self.connection = connection
+        self.line = line
         self.peer_id = authenticated.peer_id
         self.user_id = authenticated.user_id
         self.role = authenticated.role
+        # The room as it was on joining, or when it was last told; `roster` is what is true now.
+        self.state = state
         self.roster = Roster()
+        self.roster.load(state)
         self.publications: dict[str, Publication] = {}
         self.subscriptions: dict[str, Subscription] = {}
-        # What the server said before it ended the session, if it said anything.
-        self.closing: SessionClosing | None = None
         self._dtls_role: DtlsRole = dtls_role
-        self._state: RoomState | None = None
-        # Events that overtook the answer to `room:join` on its way to the task that awaits it.
-        self._early: list[AnyEvent] = []
         self._changed = asyncio.Event()
         self._transports: dict[Direction, Transport] = {}
         self._opening = asyncio.Lock()
@@ -71,10 +71,14 @@ class Session:
         self._endings: set[asyncio.Task[None]] = set()
 
     @property
-    def state(self) -> RoomState:
-        """The room as it was on joining; `roster` is what is true now."""
-        assert self._state is not None
-        return self._state
+    def connection(self) -> LineState:
+        """Whether messages get through: ok, lost or troubled. Media may go on all the same."""
+        return self.line.state
+
+    @property
+    def closing(self) -> SessionClosing | None:
+        """What the server said before it ended the session, if it said anything."""
+        return self.line.closing
 
     async def publish(
         self, track: MediaStreamTrack, *, source: str | None = None, paused: bool = False
@@ -85,7 +89,7 @@ class Session:
         TransportError, LateError or ClosedError.
         """
         publication = await published(
-            self.connection,
+            self.line,
             await self._transport("send"),
             track,
             self.state.room_config.router_rtp_capabilities,
@@ -102,7 +106,7 @@ class Session:
     ) -> Subscription:
         """Receive what a producer sends. Raises as `publish` does."""
         subscription = await subscribed(
-            self.connection,
+            self.line,
             await self._transport("recv"),
             producer_id,
             self.state.room_config.router_rtp_capabilities,
@@ -120,17 +124,17 @@ class Session:
         try:
             async with asyncio.timeout(within_s):
                 while not condition():
-                    if self.connection.end is not None:
-                        raise ClosedError(self.connection.end.code, self.connection.end.reason)
+                    if self.line.end is not None:
+                        raise self.line.closed()
                     await self._changed.wait()
         except TimeoutError:
             raise LateError(f"not within {within_s:g} s") from None
 
     async def ended(self) -> ClientError:
-        """Wait until the connection closes or media is lost, and say which."""
-        while self.connection.end is None and self._media_end is None:
+        """Wait until the server has ended the session or media is lost, and say which."""
+        while self.line.end is None and self._media_end is None:
             await self._changed.wait()
-        end = self.connection.end or self._media_end
+        end = self.line.end or self._media_end
         assert end is not None
         return end
 
@@ -139,18 +143,17 @@ class Session:
             transport = self._transports.get(direction)
             if transport is None:
                 transport = await self._stack.enter_async_context(
-                    opened(self.connection, direction, role=self._dtls_role)
+                    opened(self.line, direction, role=self._dtls_role)
                 )
                 transport.when_lost(lambda: self._lose_media("the worker does not answer"))
                 self._transports[direction] = transport
         return transport
 
     def _hear(self, event: AnyEvent) -> None:
-        if self._state is None:
-            self._early.append(event)
-            return
         self.roster.apply(event)
         match event:
+            case RoomTold(state=state):
+                self._reload(state)
             case ConsumerChanged(type="consumer:closed", consumer_id=consumer_id):
                 self._end_subscription(consumer_id)
             case ConsumerChanged(consumer_id=consumer_id) | ConsumerLayers(consumer_id=consumer_id):
@@ -158,20 +161,28 @@ class Session:
                     self.subscriptions[consumer_id].apply(event)
             case TransportGone(reason=reason):
                 self._lose_media(reason)
-            case SessionClosing():
-                self.closing = event
         self._wake()
+
+    def _reload(self, state: RoomState) -> None:
+        """Go by the state of the room where events could not be told."""
+        if state.epoch != self.state.epoch:
+            self._lose_media("the room has another worker")
+        self.state = state
+        self.roster = Roster()
+        self.roster.load(state)
+        self._keep_only(state.own)
+
+    def _keep_only(self, own: Own) -> None:
+        present = {consumer.consumer_id for consumer in own.consumers}
+        for consumer_id in self.subscriptions.keys() - present:
+            self._end_subscription(consumer_id)
+        there = {transport.transport_id for transport in own.transports}
+        if any(one.transport_id not in there for one in self._transports.values()):
+            self._lose_media("the server no longer has a transport")
 
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
-
-    def _load(self, state: RoomState) -> None:
-        self.roster.load(state)
-        self._state = state
-        early, self._early = self._early, []
-        for event in early:
-            self._hear(event)
 
     def _end_subscription(self, consumer_id: str) -> None:
         subscription = self.subscriptions.pop(consumer_id, None)
@@ -183,12 +194,6 @@ class Session:
     def _lose_media(self, reason: str) -> None:
         self._media_end = self._media_end or TransportError(reason)
         self._wake()
-
-    async def _leave(self) -> None:
-        if self.connection.end is None:
-            # Whether or not it is answered, the connection closes next.
-            with suppress(ClientError):
-                await self.connection.request("room:leave", Nothing, within_s=LEAVE_WITHIN_S)
 
     async def _stop(self) -> None:
         for publication in self.publications.values():
@@ -208,31 +213,20 @@ async def joined(
     name: str,
     dtls_role: DtlsRole = "client",
     tls: ssl.SSLContext | None = None,
+    pulse: Pulse | None = None,
 ) -> AsyncIterator[Session]:
     """A session in `room`; it leaves, and everything of it ends, when this is left.
 
-    `dtls_role` is this side's on every transport. Raises UnreachableError, RefusedError, LateError
-    or ClosedError.
+    Where a moderator has to let one in, this waits for it. `dtls_role` is this side's on every
+    transport, `pulse` how a dead connection is found. Raises UnreachableError, RefusedError,
+    LateError or ClosedError.
     """
-    async with connected(url, tls=tls) as connection:
-        authenticated = await connection.request(
-            "auth:request", Authenticated, {"token": token, "roomId": room}
-        )
-        session = Session(connection, authenticated, dtls_role)
-        with connection.listening(session._hear):
-            state = await connection.request(
-                "room:join", RoomState, {"roomId": room, "displayName": name}
-            )
-            session._load(state)
-            ended = asyncio.create_task(_wake_at_the_end(session))
-            try:
-                yield session
-            finally:
-                await session._leave()
-                await session._stop()
-                ended.cancel()
-
-
-async def _wake_at_the_end(session: Session) -> None:
-    await session.connection.wait_closed()
-    session._wake()
+    async with lined(url, tls=tls, pulse=pulse) as line:
+        authenticated, state = await line.join(token, room, name)
+        session = Session(line, authenticated, state, dtls_role)
+        line.start(session._hear, session._wake)
+        try:
+            yield session
+        finally:
+            await line.leave()
+            await session._stop()

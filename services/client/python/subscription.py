@@ -7,7 +7,8 @@ from aiortc import MediaStreamTrack, RTCRtpReceiver
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from av.frame import Frame
 
-from services.client.python.connection import AnyEvent, Connection
+from services.client.python.connection import AnyEvent
+from services.client.python.line import Line
 from services.client.python.message import (
     ConsumerChanged,
     ConsumerCreated,
@@ -43,7 +44,7 @@ class Subscription:
 
     def __init__(
         self,
-        connection: Connection,
+        line: Line,
         receiver: RTCRtpReceiver,
         frames: NewestFrames,
         created: ConsumerCreated,
@@ -58,7 +59,7 @@ class Subscription:
         # The spatial layer that is forwarded; None while nothing is, and for what has no layers.
         self.layer: int | None = None
         self.is_closed = False
-        self._connection = connection
+        self._line = line
         self._receiver = receiver
         self._frames = frames
 
@@ -111,11 +112,11 @@ class Subscription:
 
     async def _ask(self, kind: str, more: Json | None = None) -> None:
         payload: Json = {"consumerId": self.consumer_id, **(more or {})}
-        await self._connection.request(kind, Nothing, payload)
+        await self._line.request(kind, Nothing, payload)
 
 
 async def subscribed(
-    connection: Connection,
+    line: Line,
     transport: Transport,
     producer_id: str,
     router: RtpCapabilities,
@@ -134,7 +135,7 @@ async def subscribed(
     }
     if preferred is not None:
         payload["preferredLayers"] = preferred.as_json()
-    created = await connection.request("consume", ConsumerCreated, payload)
+    created = await line.request("consume", ConsumerCreated, payload)
     track = RemoteStreamTrack(created.kind)
     frames = NewestFrames(WAITING_FRAMES)
     track._queue = frames
@@ -143,4 +144,4 @@ async def subscribed(
     # Who asks for retransmissions and key frames; the worker goes by the media's SSRC.
     receiver._set_rtcp_ssrc(random.getrandbits(32) or 1)
     await receiver.receive(to_receiver(created.rtp_parameters))
-    return Subscription(connection, receiver, frames, created)
+    return Subscription(line, receiver, frames, created)

@@ -21,8 +21,9 @@ from aiortc import (
 )
 from OpenSSL import SSL
 
-from services.client.python.connection import ANSWER_WITHIN_S, Connection
+from services.client.python.connection import ANSWER_WITHIN_S
 from services.client.python.failure import TransportError
+from services.client.python.line import Line
 from services.client.python.message import (
     Direction,
     DtlsParameters,
@@ -120,7 +121,7 @@ class Transport:
 
 @asynccontextmanager
 async def opened(
-    connection: Connection,
+    line: Line,
     direction: Direction,
     *,
     role: Role = "client",
@@ -131,10 +132,10 @@ async def opened(
     Raises TransportError, also when it is not up after `within_s`, and what a request raises.
     """
     payload = {"direction": direction}
-    created = await connection.request("transport:create", TransportCreated, payload)
+    created = await line.request("transport:create", TransportCreated, payload)
     transport = Transport(created, role)
     try:
-        await connection.request(
+        await line.request(
             "transport:connect",
             Nothing,
             {

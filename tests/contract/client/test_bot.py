@@ -104,6 +104,22 @@ async def test_bot_comes_back_when_the_server_has_been_away() -> None:
     assert back == f"{ADA} is back."
 
 
+async def test_bot_stays_through_a_gateway_that_restarts() -> None:
+    port = free_port(socket.SOCK_STREAM)
+    house = House(f"ws://127.0.0.1:{port}/ws")
+    said: list[str] = []
+    async with working() as worker, attending(Part(ADA, number=5), door(house.url), said):
+        producers: list[set[str]] = []
+        for _ in range(2):
+            async with running_gateway(worker.grpc_address, port=port) as gateway:
+                await ready(gateway)
+                async with house.join("Grace", "proctor") as grace:
+                    await watch(grace, ADA, {"camera", "microphone"})
+                    producers.append(set(grace.roster.producers))
+        assert producers[0] == producers[1]
+    assert said == []
+
+
 async def test_worker_that_dies_alone_is_survived() -> None:
     port = free_port(socket.SOCK_STREAM)
     async with running_gateway(f"127.0.0.1:{port}") as gateway:

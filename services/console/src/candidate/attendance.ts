@@ -89,7 +89,7 @@ export class Attendance {
     const flow = (feed: Feed): Flow => {
       const publication = feed.publication;
       if (!publication) return "none";
-      return publication.paused ? "paused" : "live";
+      return publication.paused || publication.muted ? "paused" : "live";
     };
     return { camera: flow(this.cameraFeed), microphone: flow(this.microphoneFeed) };
   }

@@ -8,13 +8,14 @@ export type SendingState = "off" | "waiting" | "live" | "paused" | "failed";
 export interface Sent {
   state: PublicationState;
   paused: boolean;
+  muted: boolean;
   error?: { words: string } | undefined;
 }
 
 export function sendingState(sent: Sent | undefined): SendingState {
   if (!sent || sent.state === "ended") return "off";
   if (sent.state === "failed") return "failed";
-  if (sent.paused) return "paused";
+  if (sent.paused || sent.muted) return "paused";
   return sent.state === "live" ? "live" : "waiting";
 }
 
@@ -32,7 +33,7 @@ export function sendingWords(
     case "failed":
       return sent?.error?.words ?? "Not sent";
     case "paused":
-      return PAUSED[source];
+      return sent?.muted ? "Stopped by a proctor" : PAUSED[source];
     case "waiting":
       return "Waiting for the connection…";
     case "live":

@@ -2,7 +2,7 @@ import type { PublicationStatistics } from "@invigil/client";
 import { expect, test } from "vitest";
 import { bitrateWords, type Sent, sendingState, sendingWords } from "../../src/words/sending";
 
-const LIVE: Sent = { state: "live", paused: false };
+const LIVE: Sent = { state: "live", paused: false, muted: false };
 
 function statistics(widths: readonly [number, boolean][]): PublicationStatistics {
   const layers = widths.map(([width, active], index) => ({
@@ -40,11 +40,14 @@ test("what is held back, refused or not there is named as such", () => {
   expect(sendingWords("microphone", { ...LIVE, paused: true }, undefined)).toBe("Muted");
   expect(sendingWords("camera", { ...LIVE, paused: true }, undefined)).toBe("Off");
   expect(sendingWords("screen", undefined, undefined)).toBe("Not shared");
-  const refused: Sent = { state: "failed", paused: false, error: { words: "The room is full." } };
+  expect(sendingWords("microphone", { ...LIVE, muted: true }, undefined)).toBe(
+    "Stopped by a proctor",
+  );
+  const refused: Sent = { ...LIVE, state: "failed", error: { words: "The room is full." } };
   expect(sendingWords("camera", refused, undefined)).toBe("The room is full.");
-  expect(sendingState({ state: "ended", paused: false })).toBe("off");
-  expect(sendingState({ state: "publishing", paused: false })).toBe("waiting");
-  expect(sendingState({ state: "publishing", paused: true })).toBe("paused");
+  expect(sendingState({ ...LIVE, state: "ended" })).toBe("off");
+  expect(sendingState({ ...LIVE, state: "publishing" })).toBe("waiting");
+  expect(sendingState({ ...LIVE, state: "publishing", paused: true })).toBe("paused");
 });
 
 test("bit rates are in the unit that a person reads at a glance", () => {

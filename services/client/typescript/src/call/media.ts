@@ -75,15 +75,22 @@ export class Media {
     this.#subscriber.consumerClosed(consumerId);
   }
 
+  producerChanged(producerId: string, paused: boolean, muted: boolean): void {
+    this.#publisher.producerChanged(producerId, paused, muted);
+  }
+
   layerChanged(consumerId: string, layer: number | undefined): void {
     this.#subscriber.layerChanged(consumerId, layer);
   }
 
   /** What the server has of it, in place of events that were missed. */
-  reconcile({ transports, consumers }: Own): void {
+  reconcile({ transports, producers, consumers }: Own): void {
     const present = new Set(transports.map(({ transportId }) => transportId));
     if ([...this.#transportIds].some((transportId) => !present.has(transportId))) {
       this.#fail(mediaFailed());
+    }
+    for (const { producerId, paused, muted = false } of producers) {
+      this.producerChanged(producerId, paused, muted);
     }
     this.#subscriber.keep(new Set(consumers.map(({ consumerId }) => consumerId)));
   }

@@ -25,6 +25,8 @@ export interface Publication {
   readonly producerId: string | undefined;
   /** What was last asked for: `pause` and `resume` never fail, and hold through every rejoining. */
   readonly paused: boolean;
+  /** A moderator holds it: nobody gets it, whatever `paused` says, until the moderator lets go. */
+  readonly muted: boolean;
   /** Stops sending at once, and tells the others. The preview of the track goes on. */
   pause(): void;
   resume(): void;
@@ -65,6 +67,7 @@ export class LocalPublication implements Publication {
   #state: PublicationState = "waiting";
   #error: CallError | undefined;
   #paused = false;
+  #muted = false;
 
   /** Throws a CallError of code TRACK: `TRACK_ENDED` or `WRONG_KIND`. */
   constructor(
@@ -98,6 +101,10 @@ export class LocalPublication implements Publication {
 
   get paused(): boolean {
     return this.#paused;
+  }
+
+  get muted(): boolean {
+    return this.#muted;
   }
 
   pause(): void {
@@ -134,6 +141,8 @@ export class LocalPublication implements Publication {
   attach(sending: Sending): void {
     this.#sendings.add(sending);
     this.#current = sending;
+    // The next session's server says so anew.
+    this.#muted = false;
     this.#become("publishing");
   }
 
@@ -147,6 +156,13 @@ export class LocalPublication implements Publication {
   wait(): void {
     this.#current = undefined;
     this.#become("waiting");
+  }
+
+  /** Whether a moderator holds what a session sends. */
+  setMuted(sending: Sending, muted: boolean): void {
+    if (this.#current !== sending || this.#muted === muted || this.#state === "ended") return;
+    this.#muted = muted;
+    this.#onChange(this);
   }
 
   succeed(sending: Sending): void {

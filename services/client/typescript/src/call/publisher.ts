@@ -13,6 +13,8 @@ export class Publisher {
   readonly #onFailed: (error: CallError) => void;
   readonly #senders = new Map<Sender, LocalPublication>();
   readonly #senderByAppData = new WeakMap<AppData, Sender>();
+  /** Producers that a moderator holds, also those whose making is not complete. */
+  readonly #muted = new Set<string>();
   #transport: Promise<Transport> | undefined;
   #closed = false;
 
@@ -43,6 +45,19 @@ export class Publisher {
     });
   }
 
+  /** What the server says of a producer, of this peer or of another. */
+  producerChanged(producerId: string, paused: boolean, muted: boolean): void {
+    if (muted) this.#muted.add(producerId);
+    else this.#muted.delete(producerId);
+    for (const [sender, publication] of this.#senders) {
+      if (sender.producerId !== producerId) continue;
+      const wasMuted = publication.muted;
+      publication.setMuted(sender, muted);
+      // To resume was refused while the moderator held it, and is asked again.
+      if (wasMuted && !muted && paused && !publication.paused) sender.resumeAgain();
+    }
+  }
+
   close(): void {
     this.#closed = true;
     this.#transport?.then(
@@ -59,7 +74,9 @@ export class Publisher {
   async #start(sender: Sender, publication: LocalPublication): Promise<void> {
     const transport = await this.#ready();
     await sender.start(transport);
-    if (!sender.closed) publication.succeed(sender);
+    if (sender.closed) return;
+    publication.succeed(sender);
+    publication.setMuted(sender, this.#muted.has(sender.producerId ?? ""));
   }
 
   #ready(): Promise<Transport> {
@@ -89,7 +106,10 @@ export class Publisher {
         transportId: transport.id,
         appData,
         ...(paused && { paused }),
-      }).then(({ producerId }) => done({ id: producerId }), failed);
+      }).then(({ producerId, muted }) => {
+        if (muted) this.#muted.add(producerId);
+        done({ id: producerId });
+      }, failed);
     });
     if (this.#closed) transport.close();
     return transport;
@@ -141,12 +161,7 @@ class Sender implements Sending {
       this.#end(producer);
       return;
     }
-    this.#paused = new Agreement(
-      this.#announced,
-      (paused) => this.#tellPaused(producer.id, paused),
-      // Nothing is sent while paused, whatever the server believes.
-      () => {},
-    );
+    this.#paused = this.#agreement(producer, this.#announced);
     this.setPaused(this.#publication.paused);
     if (this.#publication.track !== track) await this.replaceTrack(this.#publication.track);
   }
@@ -163,6 +178,15 @@ class Sender implements Sending {
     if (paused && !producer.paused) producer.pause();
     if (!paused && producer.paused) producer.resume();
     this.#paused?.wish(paused);
+  }
+
+  /** The server holds it for paused, and would now take another word. */
+  resumeAgain(): void {
+    const producer = this.#producer;
+    if (!producer || producer.closed) return;
+    this.#paused?.close();
+    this.#paused = this.#agreement(producer, true);
+    this.#paused.wish(false);
   }
 
   async replaceTrack(track: MediaStreamTrack): Promise<void> {
@@ -190,6 +214,15 @@ class Sender implements Sending {
   abandon(): void {
     this.#closed = true;
     this.#paused?.close();
+  }
+
+  #agreement(producer: Producer, told: boolean): Agreement<boolean> {
+    return new Agreement(
+      told,
+      (paused) => this.#tellPaused(producer.id, paused),
+      // Nothing is sent while paused, whatever the server believes.
+      () => {},
+    );
   }
 
   #end(producer: Producer): void {

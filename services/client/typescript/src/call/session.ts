@@ -221,9 +221,14 @@ export class Session {
       case "consumer:closed":
         this.#media?.consumerClosed(event.payload.consumerId);
         return;
-      default:
-        this.#onStateEvent(event);
+      case "producer:paused":
+        this.#media?.producerChanged(event.payload.producerId, true, event.payload.muted ?? false);
+        break;
+      case "producer:resumed":
+        this.#media?.producerChanged(event.payload.producerId, false, false);
+        break;
     }
+    this.#onStateEvent(event);
   }
 
   #onLayers({ consumerId, spatialLayer }: Events["consumer:layers"]): void {

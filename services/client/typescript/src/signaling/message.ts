@@ -165,7 +165,7 @@ export interface Requests {
       paused?: boolean;
     };
     reply: "produced";
-    result: { producerId: string };
+    result: { producerId: string; muted?: boolean };
   };
   consume: {
     payload: {

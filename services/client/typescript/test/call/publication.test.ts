@@ -100,6 +100,37 @@ test("what is paused before it is published is published as paused, and so again
   expect(camera.paused).toBe(true);
 });
 
+test("what a moderator holds is said to be muted, and goes on as wished when let go", async () => {
+  call.start();
+  const voice = call.publish(trackOf("audio"), { source: "microphone" });
+  await until("live", () => voice.state === "live");
+  voice.pause();
+  await until("paused", () => requests("producer:pause").length === 1);
+  const { producerId } = voice;
+  const resume = gateway.answerTo("producer:resume");
+  gateway.on("producer:resume", ({ refuse }) => refuse("FORBIDDEN", "MUTED_BY_MODERATOR"));
+  room.tell("producer:paused", { producerId, muted: true });
+  await until("muted", () => voice.muted);
+  voice.resume();
+  await until("the refusal", () => requests("producer:resume").length === 1);
+  expect(voice).toMatchObject({ state: "live", paused: false, muted: true });
+
+  gateway.on("producer:resume", resume);
+  room.tell("producer:paused", { producerId });
+  await until("let go", () => !voice.muted);
+  await until("resumed", () => requests("producer:resume").length === 2);
+});
+
+test("what is published while its user is muted is known to be from the first", async () => {
+  gateway.on("produce", ({ reply }) => reply("produced", { producerId: "me-1.9", muted: true }));
+  call.start();
+  const voice = call.publish(trackOf("audio"), { source: "microphone" });
+  await until("live", () => voice.state === "live");
+  expect(voice.muted).toBe(true);
+  room.tell("producer:resumed", { producerId: "me-1.9" });
+  await until("let go", () => !voice.muted);
+});
+
 test("another track takes the place of one without another producer", async () => {
   call.start();
   const camera = call.publish(trackOf("video"), { source: "camera" });
