@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -67,7 +67,7 @@ BAD_FRAMES = {"BINARY_FRAME", "NOT_JSON", "NOT_AN_OBJECT", "NO_TYPE"}
 REPLY_TYPES = {
     kind: {reply.type for reply in replies}
     for request, replies in REPLIES.items()
-    for kind in request.model_fields["type"].annotation.__args__
+    for kind in get_args(request.model_fields["type"].annotation)
 }
 EVENT_TYPES = {event.type for event in OTHER_EVENTS} - {"room:state"}
 # Which error closes the socket of one who is not let in.
