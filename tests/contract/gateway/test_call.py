@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.support.client import RefusedError, connected
+from tests.support.frame import frame
 from tests.support.gateway import ROOM, RunningGateway, RunningWorker, joined, mint
 from tests.support.poll import eventually
 
@@ -264,3 +265,24 @@ async def test_repeated_join_gets_the_stored_room_and_events_go_on(
         await pat.authenticate(mint("proctor", "pat"), ROOM)
         await pat.join(ROOM, "Pat")
         assert (await ada.event("participant:joined")).seq == 1
+
+
+async def test_one_correlation_id_on_several_requests_at_once_is_one_request(
+    gateway: RunningGateway, worker: RunningWorker
+) -> None:
+    """The repeats come before the first has its answer."""
+    async with connected(gateway.url) as ada:
+        await ada.authenticate(mint(), ROOM)
+        await ada.join(ROOM, "Ada")
+        for direction in ("send", "send", "recv", "send"):
+            text = frame("transport:create", {"direction": direction}, correlationId="same")
+            await ada.send_text(text)
+        await ada.ask("ping")
+
+        answers = [json.loads(text) for text in ada.frames if '"same"' in text]
+        assert [answer["type"] for answer in answers] == [
+            *("transport:created", "transport:created", "error", "transport:created")
+        ]
+        assert answers[2]["payload"]["details"]["reason"] == "REQUEST_ID_REUSED"
+        assert answers[0]["payload"] == answers[1]["payload"] == answers[3]["payload"]
+        assert len(worker.media.transports) == 1
