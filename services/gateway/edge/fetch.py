@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from contextlib import suppress
-from http.client import HTTPMessage, parse_headers
+from http.client import HTTPException, HTTPMessage, parse_headers
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -56,7 +56,7 @@ async def _get(parts: SplitResult) -> bytes:
             "Accept-Encoding: identity\r\nUser-Agent: invigil\r\nConnection: close\r\n\r\n".encode()
         )
         return await _read_response(reader)
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, HTTPException, ValueError):
         raise FetchError("the answer is not complete HTTP/1.1") from None
     finally:
         writer.close()

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from services.common.ids import PeerId
 from services.sfu.core import effect
 from services.sfu.core.port import Media
 
@@ -21,6 +22,22 @@ def command(media: Media, asked: effect.MediaCommand) -> None:
             media.remove_producer(producer_id)
         case _:
             _command_consumer(media, asked)
+
+
+def peer_of(asked: effect.MediaCommand) -> PeerId:
+    """Whose media a command is about, be the peer there or gone: ids begin with its own."""
+    match asked:
+        case effect.CloseTransport(transport_id=transport_id):
+            named: str = transport_id
+        case effect.AddProducer(spec=producer):
+            named = producer.producer_id
+        case effect.AddConsumer(spec=consumer):
+            named = consumer.consumer_id
+        case effect.PauseProducer() | effect.ResumeProducer() | effect.RemoveProducer():
+            named = asked.producer_id
+        case _:
+            named = asked.consumer_id
+    return PeerId(named.rpartition(".")[0])
 
 
 def _command_consumer(media: Media, asked: effect.ConsumerCommand) -> None:

@@ -2,7 +2,7 @@
 
 Nothing between the arrival of a call and its reply waits, so the calls of a session, and of a
 room, are carried out one at a time in the order of their arrival. An exception of one call ends the
-session it was for and nothing else.
+session it was for, one of the media side the session whose media it was, and nothing else.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ from services.common.telemetry import current_traceparent
 from services.sfu.control.delivery import Delivery
 from services.sfu.control.join import Attach, Join
 from services.sfu.control.operator_watch import OperatorBook
-from services.sfu.control.performance import command
+from services.sfu.control.performance import command, peer_of
 from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_session
 from services.sfu.control.watch import Ended, Watch, WatchBook
 from services.sfu.core.description import SdpFormat
-from services.sfu.core.effect import Effect, Message
+from services.sfu.core.effect import Effect, KeepSettings, Message, TellOperator
 from services.sfu.core.limit import check_id, check_name, check_request_id
 from services.sfu.core.peer import Producer, Session
 from services.sfu.core.port import Media, TransportState
@@ -296,7 +296,7 @@ class Worker:
             try:
                 result = action()
             finally:
-                self._perform(seat.room)
+                self._perform(seat.room, seat)
         except Refusal:
             raise
         except Exception:
@@ -322,7 +322,7 @@ class Worker:
         try:
             if self.seats.is_taken(seat):
                 seat.room.leave(seat.session, "WORKER_FAULT")
-            self._perform(seat.room)
+            self._perform(seat.room, seat)
         except Exception:
             log.exception("sfu.session.fault_not_cleared", session_id=seat.session_id)
             seat.room.evict(seat.session)
@@ -390,12 +390,15 @@ class Worker:
         room.stop("WORKER_FAULT")
         self._perform(room)
 
-    def _perform(self, room: Room) -> None:
-        """Perform the room's effects; raises the media side's first exception at the end."""
+    def _perform(self, room: Room, acting: Seat | None = None) -> None:
+        """Perform the room's effects. Raises the first exception that is not another session's.
+
+        A viewer's consumer that cannot be switched is no fault of the publisher who was asked for.
+        """
         if room.room_id in self._performing:
             # Called from inside one of its effects: the outer loop goes on with what was added.
             return
-        failure: Exception | None = None
+        failures: list[tuple[Effect, Exception]] = []
         traceparent = current_traceparent()
         self._performing.add(room.room_id)
         try:
@@ -404,12 +407,32 @@ class Worker:
                     try:
                         self._perform_one(room, effect, traceparent)
                     except Exception as error:
-                        failure = failure or error
+                        failures.append((effect, error))
         finally:
             self._performing.discard(room.room_id)
         self._settle(room)
-        if failure is not None:
-            raise failure
+        own = [error for effect, error in failures if not self._blame(room, effect, error, acting)]
+        if own:
+            raise own[0]
+
+    def _blame(self, room: Room, effect: Effect, error: Exception, acting: Seat | None) -> bool:
+        """End the session that an effect has failed for. False: it is the acting one, or nobody."""
+        if isinstance(effect, TellOperator | KeepSettings):
+            return False
+        if isinstance(effect, Message):
+            seat = self.seats.get(effect.session_id)
+            is_own = acting is not None and effect.session_id == acting.session_id
+        else:
+            peer_id = peer_of(effect)
+            session = room.roster.find_peer(peer_id)
+            seat = self.seats.get(session.session_id) if session is not None else None
+            is_own = acting is not None and peer_id == acting.peer_id
+        if is_own:
+            return False
+        log.error("sfu.session.failed", effect=type(effect).__name__, exc_info=error)
+        if seat is not None:
+            self._fault(seat)
+        return True
 
     def _perform_one(self, room: Room, effect: Effect, traceparent: str) -> None:
         if isinstance(effect, Message):

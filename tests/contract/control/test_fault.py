@@ -11,6 +11,10 @@ from services.sfu.core.router import Router
 from tests.support.control import DEADLINE_S, Gateway, RunningWorker
 
 
+def moderating(request: pb.JoinRoomRequest) -> None:
+    request.may_moderate = True
+
+
 async def test_exception_of_the_media_side_costs_the_callers_session_only(
     running: RunningWorker, gateway: Gateway
 ) -> None:
@@ -92,3 +96,22 @@ async def test_draining_worker_keeps_its_rooms_and_takes_no_new_ones(
     assert (refusal.code, refusal.reason) == (Code.UNAVAILABLE, "DRAINING")
     reply = await gateway.stub.Describe(pb.DescribeRequest(), timeout=DEADLINE_S)
     assert reply.draining
+
+
+async def test_media_of_one_who_is_kicked_costs_the_moderator_nothing(
+    running: RunningWorker, gateway: Gateway
+) -> None:
+    stream = await gateway.watch()
+    ann = await gateway.join(stream, "ann")
+    eve = await gateway.join(stream, "eve", room_pb2.ROLE_PROCTOR, change=moderating)
+    await ann.transport(room_pb2.DIRECTION_SEND)
+    running.media.failing.add("close_transport")
+
+    await gateway.stub.KickPeer(
+        pb.KickPeerRequest(call=eve.call(), peer_id="ann"), timeout=DEADLINE_S
+    )
+
+    running.media.failing.clear()
+    (room,) = running.worker.rooms.values()
+    assert list(room.roster.sessions) == [eve.session_id]
+    await eve.transport(room_pb2.DIRECTION_RECV)

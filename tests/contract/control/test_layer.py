@@ -217,14 +217,20 @@ async def test_media_sides_word_that_crosses_an_end_costs_nobody_anything(
     assert running.media.is_empty
 
 
-async def test_fault_in_switching_costs_the_publisher_alone(
+async def test_fault_in_switching_costs_the_viewer_alone(
     running: RunningWorker, gateway: Gateway
 ) -> None:
     on = await scene(running, gateway)
+    ben = await gateway.join(on.stream, "ben", room_pb2.ROLE_PROCTOR)
     running.media.failing.add("set_consumer_layer")
+
     on.encoding(2, active=False)
+
     (room,) = running.worker.rooms.values()
-    assert [session.peer_id for session in room.roster.sessions.values()] == ["eve"]
+    assert [session.peer_id for session in room.roster.sessions.values()] == ["cam", "ben"]
+    assert on.consumer_id not in running.media.consumers
+    running.media.failing.clear()
+    await consume(ben, on.producer_id)
 
 
 async def test_operator_sees_what_is_wished_sent_aimed_at_and_forwarded(

@@ -144,6 +144,9 @@ BAD_ANSWERS: dict[str, Answer] = {
     "huge chunk": saying(b"fffffff\r\n", "200 OK", "Transfer-Encoding: chunked"),
     "no chunk": saying(b"xyz\r\n", "200 OK", "Transfer-Encoding: chunked"),
     "large head": saying(b"", "200 OK", *(f"X-{n}: {'x' * 1000}" for n in range(100))),
+    "many headers": saying(
+        b"{}", "200 OK", "Content-Length: 2", *(f"X-{n}: 1" for n in range(120))
+    ),
     "endless": endless,
     "hanging": hanging,
 }

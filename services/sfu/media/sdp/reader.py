@@ -31,6 +31,8 @@ MAX_FEEDBACK_LINES = 256
 MAX_COMMON_FEEDBACK = 16
 MAX_SSRC_LINES = 64
 MAX_EXTENSIONS = 64
+# Of what the session says for all sections: it is read again for each.
+MAX_SESSION_ATTRIBUTES = 16
 
 # Doubles, in which clients hold numbers, are exact up to here.
 _MAX_INTEGER = 2**53
@@ -46,7 +48,7 @@ _READ_BY_AIORTC = frozenset({"fingerprint", "mid", "msid", "setup", "ssrc-group"
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The lines of one section; `session` are those that hold for all."""
+    """The lines of one section; `session` are those read that hold for all."""
 
     media: Line
     lines: list[Line]
@@ -78,14 +80,23 @@ def read(text: str) -> Description:
 
 def _blocks(lines: Iterable[Line]) -> tuple[list[Line], list[_Block]]:
     session: list[Line] = []
+    shared: list[Line] = []
     blocks: list[_Block] = []
     for line in lines:
         if line.text.startswith("m="):
-            blocks.append(_Block(line, [], session))
+            blocks.append(_Block(line, [], shared))
         elif blocks:
             blocks[-1].lines.append(line)
         else:
             session.append(line)
+            if line.attribute[0] in _SESSION_ATTRIBUTES:
+                shared.append(line)
+    if len(shared) > MAX_SESSION_ATTRIBUTES:
+        raise MalformedSdp(
+            shared[MAX_SESSION_ATTRIBUTES],
+            f"there are more than {MAX_SESSION_ATTRIBUTES} fingerprints, roles and directions"
+            " before the first m=",
+        )
     return session, blocks
 
 
@@ -209,7 +220,7 @@ def _describe(block: _Block, media: str, formats: tuple[str, ...]) -> MediaDescr
     for format_ in formats:
         check_payload_type(block.media, format_)
     known = _named_once(block, formats)
-    lines = [line.text for line in block.session if line.attribute[0] in _SESSION_ATTRIBUTES]
+    lines = [line.text for line in block.session]
     # Its pattern of the m= line is narrower than RFC 8866's.
     lines.append(f"m={media} 9 UDP/TLS/RTP/SAVPF {' '.join(formats or ('0',))}")
     lines += _for_aiortc(block, known)

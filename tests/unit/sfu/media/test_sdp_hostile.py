@@ -4,10 +4,12 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sfu.media.sdp.line import MalformedSdp
+from services.sfu.core.description import MAX_SECTIONS
+from services.sfu.media.sdp.line import MAX_LINES, MAX_SDP_BYTES, MalformedSdp
 from services.sfu.media.sdp.reader import read
 from tests.support.sdp_mutation import VECTORS, mutated
 
@@ -61,6 +63,15 @@ def test_description_full_of_the_same_lines_costs_bounded_work(lines: list[str])
             number += 1
             text += line.format(number % 128) + "\r\n"
     assert calls_to_read(text[:65_536]) < MOST_CALLS
+
+
+@pytest.mark.parametrize("line", ["a=fingerprint:x 1A", "a=sendrecv", "a=setup:active", "a=x"])
+def test_lines_for_all_sections_cost_bounded_work(line: str) -> None:
+    sections = "m=audio 9 x 111\r\na=rtpmap:111 opus/48000/2\r\n" * MAX_SECTIONS
+    count = min(
+        MAX_LINES - 3 * MAX_SECTIONS, (MAX_SDP_BYTES - len(sections)) // (len(line) + 2) - 2
+    )
+    assert calls_to_read("v=0\r\n" + f"{line}\r\n" * count + sections) < MOST_CALLS
 
 
 def calls_to_read(text: str) -> int:

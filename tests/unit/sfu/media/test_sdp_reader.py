@@ -197,6 +197,7 @@ def test_description_is_bounded_in_size_and_in_parts() -> None:
     assert "m=" in refused(described(*["m=text 9 x *"] * (MAX_SECTIONS + 1))).problem
     formats = " ".join(str(number % 60) for number in range(65))
     assert "formats" in refused(described(f"m=audio 9 x {formats}")).problem
+    assert "before the first m=" in refused("v=0\r\n" + "a=sendrecv\r\n" * 17).problem
     for line in ("a=ssrc:1 cname:x", "a=rtcp-fb:* nack", "a=extmap:1 urn:x"):
         assert "more than" in refused(described("m=audio 9 x 0", *[line] * 600)).problem
 
