@@ -40,12 +40,19 @@
     }
   };
 
+  // Firefox does not always answer for a connection that ends meanwhile. What is not told is asked for
+  // again.
+  const statsOf = async (connection) => {
+    const never = new Promise((resolve) => setTimeout(resolve, 2000, new Map()));
+    return (await Promise.race([connection.getStats(), never])).values();
+  };
+
   // Statistics of everything that this page receives, one flat object a stream.
   probe.inbound = async () => {
     const found = [];
     for (const connection of probe.connections) {
       if (connection.connectionState === "closed") continue;
-      for (const entry of (await connection.getStats()).values()) {
+      for (const entry of await statsOf(connection)) {
         if (entry.type !== "inbound-rtp") continue;
         found.push({
           track: entry.trackIdentifier,
