@@ -40,6 +40,7 @@ from services.gateway.core.intake import Intake
 from services.gateway.core.knock import Knock
 from services.gateway.core.limit import Limits, TokenBucket
 from services.gateway.core.message.connection import (
+    AuthPayload,
     AuthRefresh,
     AuthRequest,
     Ping,
@@ -47,7 +48,7 @@ from services.gateway.core.message.connection import (
 from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.message.later import NotBuilt
 from services.gateway.core.message.request import AnyRequest, WorkerRequest
-from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomWaiting
+from services.gateway.core.message.room import RoomJoin, RoomLeave, RoomMoved, RoomWaiting
 from services.gateway.core.message.sdp import IceCandidateAdd
 from services.gateway.core.order import Event, EventOrder, LogBroken, Position
 from services.gateway.core.resume import Recovered
@@ -311,19 +312,21 @@ class Session:
         )
         return [
             reply(ordinal, request, response),
-            *self._catch_up(recovered, event.token, request.payload.last_seq),
+            *self._catch_up(recovered, event.token, request.payload),
             *self._advance(now),
         ]
 
-    def _catch_up(self, recovered: Recovered, token: str, last_seq: int | None) -> list[Effect]:
+    def _catch_up(self, recovered: Recovered, token: str, asked: AuthPayload) -> list[Effect]:
         """What happened while the client was away, and then what has since."""
         upto = recovered.position
         if recovered.state is not None:
             self._order.start(upto)
             state = recovered.state.model_copy(update={"resume_token": token})
             owed: list[Effect] = [Send(Outbound(state), is_owed=True)]
+            if asked.epoch not in (None, state.epoch):
+                owed.insert(0, Send(Outbound(RoomMoved(epoch=state.epoch)), is_owed=True))
         else:
-            self._order.resume(Position(upto.epoch, last_seq or 0), recovered.missed)
+            self._order.resume(Position(upto.epoch, asked.last_seq or 0), recovered.missed)
             owed = events(self._order.release(upto=upto.seq), are_owed=True)
             if not self._order.reaches(upto):
                 raise LogBroken

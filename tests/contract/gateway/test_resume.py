@@ -350,6 +350,12 @@ async def test_session_whose_worker_died_joins_anew_as_the_same_peer_without_a_t
         assert [state["peerId"] for state in states] == [ada.peer_id, pat.peer_id]
         room = second.worker.rooms[RoomId(ROOM)]
         assert {state["epoch"] for state in states} == {room.epoch}
+        for one in again:
+            moved, state = one.events[:2]
+            assert (moved.type, moved.payload, moved.seq) == (
+                *("room:moved", {"epoch": room.epoch}, None),
+            )
+            assert state.type == "room:state"
         assert room.generation == 2
         assert states[0]["roomConfig"]["visibility"] == "open"
         assert states[0]["roomConfig"]["maxParticipants"] == 7

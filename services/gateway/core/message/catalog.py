@@ -81,6 +81,7 @@ OTHER_EVENTS: tuple[type[Payload], ...] = (
     media.ConsumerLayers,
     sdp.SdpOffered,
     room.RoomWaiting,
+    room.RoomMoved,
     # In place of events that cannot be told again.
     room.RoomState,
     connection.SessionClosing,

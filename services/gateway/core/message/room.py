@@ -125,6 +125,13 @@ class RoomWaiting(Payload):
     room_id: str
 
 
+class RoomMoved(Payload):
+    """Without a number: the epoch that the client knew is over. The room's state follows."""
+
+    type: ClassVar[str] = "room:moved"
+    epoch: str
+
+
 class RoomLocked(Payload):
     type: ClassVar[str] = "room:locked"
 

@@ -1,6 +1,6 @@
 import { Device } from "mediasoup-client";
 import { type Connection, SignalingClient } from "../signaling/client.js";
-import { closedEnding, type Ending, endingOf } from "../signaling/ending.js";
+import { type Ending, endingOf } from "../signaling/ending.js";
 import type { HeartbeatTimes } from "../signaling/heartbeat.js";
 import type {
   AuthResponse,
@@ -56,12 +56,6 @@ export interface Self {
   userId: string;
   role: Role;
 }
-
-const MOVED: Ending = closedEnding({
-  reason: "ROOM_MOVED",
-  words: "The room is moving to another server.",
-  remedy: "rejoin",
-});
 
 /**
  * One membership of one room, from joining to its end, through every resuming. Media is untouched by
@@ -213,7 +207,7 @@ export class Session {
         if (this.#media?.has(event.payload.transportId)) this.#onMediaFailed(mediaFailed());
         return;
       case "room:moved":
-        this.#end(MOVED);
+        // The state that follows says the rest.
         return;
       case "consumer:layers":
         this.#onLayers(event.payload);

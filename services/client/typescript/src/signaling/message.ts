@@ -244,7 +244,7 @@ export interface Events {
   /** Without a layer: nothing is forwarded, because either side is paused. */
   "consumer:layers": { consumerId: string; spatialLayer?: number };
   "transport:closed": { transportId: string; reason?: string };
-  "room:moved": unknown;
+  "room:moved": { epoch: string };
   "session:closing": {
     reason: string;
     action: "resume" | "rejoin" | "stop";
