@@ -5,6 +5,7 @@ The package hypothesis-jsonschema knows drafts up to 7 only; these schemas use f
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -66,7 +67,8 @@ ODD_JSON: SearchStrategy[Json] = ANY_JSON | st.sampled_from(
         json.loads("[" * 150 + "]" * 150),
         {str(n): n for n in range(200)},
     ]
-)
+    # Whoever draws one may change it.
+).map(deepcopy)
 
 
 class Messages:
