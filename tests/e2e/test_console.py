@@ -1,27 +1,20 @@
 """What people do on the console's pages in the middle of a call, in a real browser."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Locator, async_playwright
 
-from scripts.token import mint
 from scripts.toolchain import chromium as find_chromium
 from tests.e2e.conftest import OpenTab
-from tests.support.browser import Inbound, Tile
-from tests.support.chromium import ARGUMENTS, PATIENCE_MS, ChromiumTab, chromium, new_tab
+from tests.support.browser import Tile
+from tests.support.chromium import ARGUMENTS, PATIENCE_MS, ChromiumTab, new_tab
 from tests.support.client import joined
-from tests.support.cluster import (
-    Cluster,
-    another_gateway,
-    one_more_worker,
-    running_cluster,
-)
+from tests.support.cluster import Cluster
+from tests.support.console import part, until_data, until_says
 from tests.support.poll import until
 
 pytestmark = pytest.mark.timeout(300)
@@ -30,26 +23,6 @@ PHONE = (360, 740)
 # A candidate's row of what is sent, and what a proctor is told of it.
 LIVE, PAUSED, OFF = "live", "paused", "off"
 HOLDS = ("consumer:pause", "consumer:resume")
-
-
-def part(tab: ChromiumTab, name: str) -> Locator:
-    return tab.page.get_by_test_id(name)
-
-
-async def until_data(tab: ChromiumTab, name: str, data: str, value: str) -> None:
-    """Wait until an element's data attribute has this value."""
-
-    async def has() -> bool:
-        return await part(tab, name).get_attribute(f"data-{data}") == value
-
-    await until(has, f"{name} has {data}={value}")
-
-
-async def until_says(tab: ChromiumTab, name: str, words: str) -> None:
-    async def says() -> bool:
-        return words in await part(tab, name).inner_text()
-
-    await until(says, f"{name} says {words!r}")
 
 
 def sent(tab: ChromiumTab, kind: str) -> list[dict[str, Any]]:
@@ -365,34 +338,6 @@ async def test_proctor_speaks_to_every_candidate_and_says_so(
     assert await proctor.page.locator("body").get_attribute("data-talk") == "off"
 
 
-async def test_candidate_is_told_what_a_moderator_decides(
-    cluster: Cluster, room: str, open_tab: OpenTab
-) -> None:
-    secret = cluster.secret
-    opening = mint(
-        secret=secret, room=room, user="grace", role="proctor", create=True, waiting_room=True
-    )
-    async with joined(cluster.socket_url, opening, room, "Grace") as grace:
-        candidate = await open_tab(cluster.link(room, "candidate", "Ada"))
-        await until_says(candidate, "status", "You are in the waiting room.")
-        waiting = (await grace.event("participant:waiting")).payload
-        ada = {"peerId": waiting["peerId"]}
-        await grace.ask("peer:admit", ada)
-        await candidate.until_good()
-
-        await grace.ask("peer:mute", ada)
-        await until_says(candidate, "send-microphone", "Stopped by a proctor")
-        assert await candidate.tone() == "warning"
-        await grace.ask("peer:unmute", ada)
-        await candidate.until_good()
-
-        await grace.ask("peer:kick", {**ada, "reason": "No phones."})
-        words = "A proctor has removed you from the room. They say: “No phones.”"
-        await until_says(candidate, "end-title", words)
-        await part(candidate, "rejoin").click()
-        await until_says(candidate, "end-title", "A proctor has removed you from this room.")
-
-
 @asynccontextmanager
 async def refusing_chromium() -> AsyncIterator[ChromiumTab]:
     """A tab whose person says no to every question of the browser."""
@@ -441,113 +386,6 @@ async def test_link_that_is_not_good_is_explained(
     await until_says(tab, "end-title", words)
     assert await tab.tone() == "bad"
     assert await part(tab, "preview").evaluate("video => video.srcObject") is None
-
-
-# A page's connections, each with what would be another one after an ICE restart or a handshake.
-TRANSPORTS = """async () => Promise.all(__probe.connections.filter(
-  ({ connectionState }) => connectionState === "connected"
-).map(async (connection) => {
-  const entries = [...(await connection.getStats()).values()];
-  const transport = entries.find(({ type }) => type === "transport");
-  const [, ufrag] = /a=ice-ufrag:(\\S+)/.exec(connection.localDescription.sdp);
-  const { dtlsState, selectedCandidatePairId } = transport;
-  return [ufrag, dtlsState, selectedCandidatePairId];
-}))"""
-COUNT_REMOVED_TILES = """() => {
-  window.removedTiles = 0;
-  new MutationObserver((records) => {
-    for (const { removedNodes } of records)
-      for (const node of removedNodes)
-        if (node.dataset?.testid === "tile") window.removedTiles += 1;
-  }).observe(document.body, { childList: true, subtree: true });
-}"""
-
-
-async def test_gateway_that_is_killed_and_comes_back_costs_a_call_no_picture(
-    tmp_path: Path, room: str
-) -> None:
-    with running_cluster(tmp_path) as cluster:
-        async with chromium() as browser:
-            # Pages log that they cannot reach the server, which is no fault of theirs.
-            candidate, proctor = await new_tab(browser), await new_tab(browser)
-            tabs = (candidate, proctor)
-            await candidate.open(cluster.link(room, "candidate", "Ada"))
-            await candidate.until_good()
-            await proctor.open(cluster.link(room, "proctor", "Grace"))
-            tile = Tile(proctor, "Ada")
-            await tile.until_frames_grow()
-            before = [await tab.evaluate(TRANSPORTS) for tab in tabs]
-            asked = [len(tab.requests("transport:create")) for tab in tabs]
-            handshakes = cluster.counter("transports_connected")
-            peer_id = await tile.attribute("peer-id")
-            await proctor.evaluate(COUNT_REMOVED_TILES)
-            packets = (await inbound_video(tile)).packets
-
-            await asyncio.to_thread(cluster.gateway.kill)
-            for tab in tabs:
-                await until_says(tab, "status", "Connection lost. Coming back…")
-                assert await tab.tone() == "warning"
-            await tile.until_frames_grow()
-            # Asked for while nobody is there to hear it.
-            await part(candidate, "microphone-switch").click()
-            with another_gateway(cluster):
-                await proctor.until_good()
-                await until_says(candidate, "status", "You are live without sound.")
-                await tile.until_attribute("connection", "ok")
-                await tile.until_attribute("microphone", "muted")
-                await tile.until_frames_grow()
-
-                assert [await tab.evaluate(TRANSPORTS) for tab in tabs] == before
-                assert [len(tab.requests("transport:create")) for tab in tabs] == asked
-                assert [len(tab.requests("room:join")) for tab in tabs] == [1, 1]
-                assert cluster.counter("transports_connected") == handshakes
-                assert await tile.attribute("peer-id") == peer_id
-                assert await proctor.evaluate("window.removedTiles") == 0
-                stream = await inbound_video(tile)
-                # One stream all along: its counters never began anew, and nothing of it is missing.
-                assert (stream.packets > packets, stream.lost) == (True, 0)
-                uncaught = [error for tab in tabs for error in tab.errors if "uncaught" in error]
-                assert uncaught == []
-                for tab in tabs:
-                    await tab.page.close()
-
-
-async def inbound_video(tile: Tile) -> Inbound:
-    stream = await tile.inbound("video")
-    assert stream is not None
-    return stream
-
-
-async def test_server_that_goes_altogether_is_waited_for_and_found_again(
-    tmp_path: Path, room: str
-) -> None:
-    with running_cluster(tmp_path) as cluster:
-        async with chromium() as browser:
-            candidate, proctor = await new_tab(browser), await new_tab(browser)
-            tabs = (candidate, proctor)
-            await candidate.open(cluster.link(room, "candidate", "Ada"))
-            await proctor.open(cluster.link(room, "proctor", "Grace"))
-            tile = Tile(proctor, "Ada")
-            await tile.until_frames_grow()
-            peer_ids = [await tab.own_peer_id() for tab in tabs]
-
-            for service in (cluster.gateway, cluster.worker):
-                await asyncio.to_thread(service.kill)
-            for tab in tabs:
-                await until_says(tab, "status", "Connection lost.")
-                assert await tab.tone() == "warning"
-            with one_more_worker(cluster, "worker-2"), another_gateway(cluster):
-                for tab in tabs:
-                    await tab.until_good()
-                await tile.until_frames_grow()
-                assert await tile.count() == 1
-                # The same session, whose media is new.
-                assert [len(tab.requests("room:join")) for tab in tabs] == [1, 1]
-                assert [tab.replies("room:state")[-1]["peerId"] for tab in tabs] == peer_ids
-                uncaught = [error for tab in tabs for error in tab.errors if "uncaught" in error]
-                assert uncaught == []
-                for tab in tabs:
-                    await tab.page.close()
 
 
 async def test_every_control_has_a_name_and_a_narrow_window_needs_no_sideways_scrolling(
