@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, async_playwright
 
-from scripts.token import mint
 from scripts.toolchain import chromium as find_chromium
 from tests.e2e.conftest import OpenTab
 from tests.support.browser import Tile
 from tests.support.chromium import ARGUMENTS, PATIENCE_MS, ChromiumTab, new_tab
 from tests.support.client import joined
 from tests.support.cluster import Cluster
+from tests.support.console import part, until_data, until_says
 from tests.support.poll import until
 
 pytestmark = pytest.mark.timeout(300)
@@ -23,26 +23,6 @@ PHONE = (360, 740)
 # A candidate's row of what is sent, and what a proctor is told of it.
 LIVE, PAUSED, OFF = "live", "paused", "off"
 HOLDS = ("consumer:pause", "consumer:resume")
-
-
-def part(tab: ChromiumTab, name: str) -> Locator:
-    return tab.page.get_by_test_id(name)
-
-
-async def until_data(tab: ChromiumTab, name: str, data: str, value: str) -> None:
-    """Wait until an element's data attribute has this value."""
-
-    async def has() -> bool:
-        return await part(tab, name).get_attribute(f"data-{data}") == value
-
-    await until(has, f"{name} has {data}={value}")
-
-
-async def until_says(tab: ChromiumTab, name: str, words: str) -> None:
-    async def says() -> bool:
-        return words in await part(tab, name).inner_text()
-
-    await until(says, f"{name} says {words!r}")
 
 
 def sent(tab: ChromiumTab, kind: str) -> list[dict[str, Any]]:
@@ -356,34 +336,6 @@ async def test_proctor_speaks_to_every_candidate_and_says_so(
     await until_says(proctor, "talk-words", "")
     await grace.until_attribute("microphone", "none")
     assert await proctor.page.locator("body").get_attribute("data-talk") == "off"
-
-
-async def test_candidate_is_told_what_a_moderator_decides(
-    cluster: Cluster, room: str, open_tab: OpenTab
-) -> None:
-    secret = cluster.secret
-    opening = mint(
-        secret=secret, room=room, user="grace", role="proctor", create=True, waiting_room=True
-    )
-    async with joined(cluster.socket_url, opening, room, "Grace") as grace:
-        candidate = await open_tab(cluster.link(room, "candidate", "Ada"))
-        await until_says(candidate, "status", "You are in the waiting room.")
-        waiting = (await grace.event("participant:waiting")).payload
-        ada = {"peerId": waiting["peerId"]}
-        await grace.ask("peer:admit", ada)
-        await candidate.until_good()
-
-        await grace.ask("peer:mute", ada)
-        await until_says(candidate, "send-microphone", "Stopped by a proctor")
-        assert await candidate.tone() == "warning"
-        await grace.ask("peer:unmute", ada)
-        await candidate.until_good()
-
-        await grace.ask("peer:kick", {**ada, "reason": "No phones."})
-        words = "A proctor has removed you from the room. They say: “No phones.”"
-        await until_says(candidate, "end-title", words)
-        await part(candidate, "rejoin").click()
-        await until_says(candidate, "end-title", "A proctor has removed you from this room.")
 
 
 @asynccontextmanager

@@ -1,14 +1,14 @@
-"""A call whose servers die under it: pages come back by themselves, and media is not touched."""
+"""What people see of a server that goes and comes back, in a real browser."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_console import part, until_says
 from tests.support.browser import Inbound, Tile
 from tests.support.chromium import chromium, new_tab
 from tests.support.cluster import another_gateway, one_more_worker, running_cluster
+from tests.support.console import part, until_says
 
 pytestmark = pytest.mark.timeout(300)
 
