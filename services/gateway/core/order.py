@@ -47,6 +47,8 @@ class EventOrder:
 
     def __init__(self) -> None:
         self._held: deque[Event] = deque()
+        # Those of them that a newer one makes out of date, by what it would name.
+        self._latest: dict[str, Event] = {}
         # Last position given out.
         self._at: Position | None = None
 
@@ -70,12 +72,16 @@ class EventOrder:
     def reset(self) -> None:
         """Forget everything, as before `start`."""
         self._held.clear()
+        self._latest.clear()
         self._at = None
 
     def arrived(self, event: Event) -> None:
         replaced = event.replaces
         if replaced is not None:
-            self._held = deque(held for held in self._held if held.replaces != replaced)
+            older = self._latest.get(replaced)
+            if older is not None:
+                self._held = deque(held for held in self._held if held is not older)
+            self._latest[replaced] = event
         self._held.append(event)
 
     def reaches(self, position: Position) -> bool:
@@ -104,7 +110,10 @@ class EventOrder:
             self._held.popleft()
             if event.position is None and upto is not None:
                 left.append(event)
-            elif event.position is None or self._follow(event.position):
+            elif event.position is None:
+                self._latest.pop(event.replaces or "", None)
+                released.append(event)
+            elif self._follow(event.position):
                 released.append(event)
         self._held.extendleft(reversed(left))
         return released

@@ -348,8 +348,9 @@ class Connection:
 
     def _resumption(self, effect: Resume, ticket: Ticket) -> Resumption:
         last = None
-        if effect.last_seq is not None:
-            last = Position(effect.epoch or ticket.epoch, effect.last_seq)
+        # The epoch of the ticket is no guess for one that is absent: another may have begun since.
+        if effect.epoch is not None and effect.last_seq is not None:
+            last = Position(effect.epoch, effect.last_seq)
         return Resumption(ticket, last, self._connection_id, self._tickets.may_rejoin(ticket))
 
     async def _confirm(self) -> None:

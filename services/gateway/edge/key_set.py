@@ -117,6 +117,10 @@ class KeySet:
             self._failed(f"no answer within {self._times.fetch_s:g} s")
         except (FetchError, KeySetError) as error:
             self._failed(str(error))
+        except Exception as error:
+            # The refresh must go on: a key that was withdrawn would stay good for ever.
+            log.exception("gateway.keys.fetch_broken", source=self._name)
+            self._failed(type(error).__name__)
         else:
             self._succeeded(keys)
         finally:

@@ -75,6 +75,14 @@ class Seat:
         """Whether a resume token of this counter is still good."""
         return counter in (self.counter, self.repeatable)
 
+    def overtake(self, counter: int) -> None:
+        """A resume token of the session's life on a worker that is gone has this counter.
+
+        Where that is the higher one, the seat was taken with a token that was used up already.
+        """
+        if counter > self.counter:
+            self.counter, self.repeatable = counter, None
+
     def attach(self, counter: int, watch: Watch, connection_id: ConnectionId) -> None:
         """Pass to another connection: what the one before knew is void."""
         self.unbind()

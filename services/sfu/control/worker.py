@@ -124,6 +124,7 @@ class Worker:
         check_request_id(join.request_id)
         seat = self.seats.get(join.request.session_id)
         if seat is not None and join.resume_counter is not None:
+            seat.overtake(join.resume_counter)
             return self._attach(seat, join.as_attach(join.resume_counter), answer)
         if seat is not None:
             stored = seat.replies.find(join.request_id, digest)

@@ -280,7 +280,9 @@ async def test_attach_over_a_watch_that_is_gone_is_unavailable(gateway: Gateway)
     assert await refused(ann.attach(stream, "c-2")) == (Code.UNAVAILABLE, "WATCH_NOT_LIVE")
 
 
-async def rejoin(gateway: Gateway, watch_id: str, connection_id: str) -> pb.JoinRoomResponse:
+async def rejoin(
+    gateway: Gateway, watch_id: str, connection_id: str, counter: int = 7
+) -> pb.JoinRoomResponse:
     """As a gateway that finds the worker of ann's token gone."""
     return await gateway.stub.JoinRoom(
         pb.JoinRoomRequest(
@@ -297,7 +299,7 @@ async def rejoin(gateway: Gateway, watch_id: str, connection_id: str) -> pb.Join
             may_publish=True,
             may_subscribe=True,
             connection_id=connection_id,
-            resume_counter=7,
+            resume_counter=counter,
         ),
         timeout=DEADLINE_S,
     )
@@ -320,6 +322,20 @@ async def test_session_of_a_worker_that_is_gone_takes_a_seat_once(
     await gateway.stub.ConfirmSession(confirm, timeout=DEADLINE_S)
 
     assert await refused(rejoin(gateway, stream.watch_id, "c-4")) == USED
+
+
+async def test_newest_token_of_a_worker_that_is_gone_wins_over_one_that_was_used_up(
+    gateway: Gateway,
+) -> None:
+    stream = await gateway.watch()
+    await rejoin(gateway, stream.watch_id, "c-thief", counter=3)
+
+    owner = await rejoin(gateway, stream.watch_id, "c-owner", counter=7)
+
+    assert owner.counter == 8
+    assert (await stream.next()).ended.connection_id == "c-thief"
+    assert await refused(rejoin(gateway, stream.watch_id, "c-thief-2", counter=3)) == USED
+    assert await refused(rejoin(gateway, stream.watch_id, "c-thief-2", counter=4)) == USED
 
 
 @pytest.mark.parametrize("leave", [True, False])

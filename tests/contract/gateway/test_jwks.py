@@ -361,3 +361,22 @@ async def test_gateway_without_its_issuers_keys_says_so(worker: RunningWorker) -
             writer.close()
             assert answer.startswith(b"HTTP/1.1 503")
             assert answer.endswith(b"no keys: the answer is 500, not 200\n")
+
+
+async def test_refresh_goes_on_after_a_fault_that_nobody_thought_of() -> None:
+    signer = Signer("k1")
+    fetches = 0
+
+    async def source() -> bytes:
+        nonlocal fetches
+        fetches += 1
+        if fetches == 1:
+            raise ZeroDivisionError
+        return key_set(signer)
+
+    keys = KeySet("issuer", source, KeySetTimes(refresh_s=0.01, fetch_s=10, cooldown_s=3600))
+    running = asyncio.create_task(keys.run())
+    await eventually(lambda: keys.has_keys)
+    assert keys.failure is None
+    running.cancel()
+    await asyncio.wait([running])

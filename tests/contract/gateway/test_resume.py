@@ -220,7 +220,7 @@ async def test_request_without_an_answer_is_sent_again_and_carried_out_once(
         assert reused.payload["details"]["reason"] == "REQUEST_ID_REUSED"
 
 
-@pytest.mark.parametrize("stand", ["the future", "another epoch", "nowhere"])
+@pytest.mark.parametrize("stand", ["the future", "another epoch", "nowhere", "no epoch"])
 async def test_client_whose_place_the_log_does_not_have_gets_the_state_with_its_own(
     gateway: RunningGateway, stand: str
 ) -> None:
@@ -231,14 +231,15 @@ async def test_client_whose_place_the_log_does_not_have_gets_the_state_with_its_
         sent = await pat.ask("produce", {"kind": "audio"})
         token, epoch = pat.resume_token, pat.epoch
         await pat.cut()
-        place = {
+        places: dict[str, dict[str, Any]] = {
             "the future": {"epoch": epoch, "lastSeq": 99},
             "another epoch": {"epoch": "e-other", "lastSeq": 0},
             "nowhere": {},
-        }[stand]
+            "no epoch": {"lastSeq": pat.last_seq},
+        }
 
         back = await stack.enter_async_context(connected(gateway.url))
-        answer = await back.ask("auth:request", {"resumeToken": token, **place})
+        answer = await back.ask("auth:request", {"resumeToken": token, **places[stand]})
 
         assert answer["resumed"] is True
         state = await back.event("room:state")

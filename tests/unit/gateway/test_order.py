@@ -130,3 +130,38 @@ def test_what_comes_out_is_always_a_log_without_gaps(arriving: list[int]) -> Non
             break
 
     assert given_out == list(range(1, len(given_out) + 1))
+
+
+def layer_of(consumer: int) -> Event:
+    return Event(ConsumerLayers(consumer_id=f"c{consumer}", spatial_layer=1), None)
+
+
+def test_events_of_many_consumers_are_held_without_work_for_each_pair(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    named = 0
+
+    def latest_of(self: ConsumerLayers) -> str:
+        nonlocal named
+        named += 1
+        return self.consumer_id
+
+    monkeypatch.setattr(ConsumerLayers, "latest_of", property(latest_of))
+    order = EventOrder()
+    for consumer in range(500):
+        order.arrived(layer_of(consumer))
+    order.start(Position(EPOCH, 0))
+
+    assert len(order.release()) == 500
+    assert named <= 3 * 500
+
+
+def test_event_that_was_given_out_is_not_replaced_by_the_next() -> None:
+    order = started()
+    order.arrived(layer_of(1))
+    assert len(order.release()) == 1
+    order.arrived(layer_of(1))
+    order.arrived(layer_of(2))
+    order.arrived(layer_of(1))
+
+    assert [e.replaces for e in order.release()] == ["consumer:layers c2", "consumer:layers c1"]
