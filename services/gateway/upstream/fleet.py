@@ -13,6 +13,7 @@ from services.gateway.core.effect import Answer, Join
 from services.gateway.core.port import News
 from services.gateway.core.resume import Place, Recovered, Resumption
 from services.gateway.upstream.directory import EmbeddedDirectory, Placement
+from services.gateway.upstream.ended import EndedSessions
 from services.gateway.upstream.link import Link, Patience, Watch
 from services.gateway.upstream.resume import (
     attach_to_pb,
@@ -58,8 +59,16 @@ class Fleet:
     def __init__(self, addresses: Sequence[str], gateway_id: GatewayId, patience: Patience) -> None:
         self._directory = EmbeddedDirectory()
         self.settings: SettingsBook[Link] = SettingsBook(time.monotonic)
+        self._ended = EndedSessions()
         self.links = [
-            Link(address, gateway_id, patience, self._directory.described, self.settings)
+            Link(
+                address,
+                gateway_id,
+                patience,
+                self._directory.described,
+                self.settings,
+                self._ended,
+            )
             for address in addresses
         ]
         self._directory.links = self.links
@@ -137,6 +146,8 @@ class Fleet:
             return await self._attach(
                 Placement(link, place.worker_epoch, generation), resumption, tell
             )
+        if resumption.ticket.session_id in self._ended:
+            raise _session_ended()
         if not resumption.may_rejoin:
             raise Refusal(Code.UNAUTHORIZED, "RESUME_TOKEN_EXPIRED", "The token is too old.")
         placement = await self._directory.locate(room_id, least=place.generation + 1)
@@ -171,7 +182,7 @@ class Fleet:
         except Refusal as refusal:
             if refusal.reason != "SESSION_NOT_FOUND":
                 raise
-            raise Refusal(Code.UNAUTHORIZED, "SESSION_ENDED", "The session has ended.") from refusal
+            raise _session_ended() from refusal
         self._directory.note(errand.room_id, placement)
         return seated
 
@@ -291,6 +302,10 @@ def _errand(
         session_id=resumption.ticket.session_id,
         connection_id=resumption.connection_id,
     )
+
+
+def _session_ended() -> Refusal:
+    return Refusal(Code.UNAUTHORIZED, "SESSION_ENDED", "The session has ended.")
 
 
 def _live(link: Link) -> Watch:

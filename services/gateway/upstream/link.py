@@ -11,7 +11,7 @@ import grpc
 from opentelemetry.trace import Span, SpanKind
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConnectionId, GatewayId, WatchId
+from services.common.ids import ConnectionId, GatewayId, SessionId, WatchId
 from services.common.log import get_logger
 from services.common.rpc.interceptor import client_interceptors
 from services.common.rpc.size import MAX_REPLY_BYTES, MAX_REQUEST_BYTES
@@ -19,6 +19,7 @@ from services.common.rpc.status import refusal_of
 from services.common.telemetry import context_from_traceparent, tracer
 from services.gateway.core.effect import Admitted, EventArrived, SessionEnded, WorkerLost
 from services.gateway.core.port import News
+from services.gateway.upstream.ended import EndedSessions
 from services.gateway.upstream.event import event_from_pb, unknown_fields
 from services.gateway.upstream.settings import SettingsBook
 from services.pb.invigil.sfu.v1 import event_pb2
@@ -91,12 +92,14 @@ class Link:
         patience: Patience,
         on_described: Callable[["Link", pb.DescribeResponse], None],
         settings: SettingsBook["Link"],
+        ended: EndedSessions,
     ) -> None:
         self.address = address
         self.patience = patience
         self._gateway_id = gateway_id
         self._on_described = on_described
         self._settings = settings
+        self._ended = ended
         self._channel = grpc.aio.insecure_channel(
             address, options=CHANNEL_OPTIONS, interceptors=client_interceptors()
         )
@@ -239,6 +242,7 @@ class Link:
             case "room_settings":
                 self._settings.keep(message.room_settings, self)
             case "ended":
+                self._ended.note(SessionId(message.ended.session_id), message.ended.reason)
                 connection_id = _connection_of(message.ended)
                 self._news(connection_id, SessionEnded(message.ended.reason, message.ended.message))
                 self.forget(connection_id)
