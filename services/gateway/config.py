@@ -98,9 +98,10 @@ class GatewaySettings(Settings):
 
     # Signs resume tokens; the same on all gateways. Unset, it follows from jwt_secret.
     resume_secret: SecretStr | None = None
-    # How old a resume token may be where the worker of its session is gone: no longer than any exam
-    # takes. Where the worker lives it decides, and a token has no age.
-    rejoin_within_s: Annotated[int, Field(ge=60)] = 24 * 3600
+    # How old a resume token may be where the worker of its session is gone, which would know whether
+    # the session has ended. A client is given a younger one with each ping frame, so this is about
+    # how long it may be away. Where the worker lives it decides, and a token has no age.
+    rejoin_within_s: Annotated[int, Field(ge=60)] = 15 * 60
 
     # What clients are told as iceServers. The secret is coturn's static-auth-secret.
     stun_urls: Annotated[tuple[StunUrl, ...], *List] = ()

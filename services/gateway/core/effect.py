@@ -108,6 +108,11 @@ class DeadlineReached:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """The time has come to give the client a younger resume token, if it has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class SocketClosed:
     """The client is gone, or has been sent away."""
 
@@ -124,6 +129,7 @@ Input = (
     | WorkerLost
     | Draining
     | DeadlineReached
+    | Beat
     | SocketClosed
 )
 
@@ -205,8 +211,13 @@ class Confirm:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Write a resume token like the newest one, dated now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Detach:
     """The client is gone without having left: the seat is kept for the grace time."""
 
 
-Effect = Send | Close | VerifyToken | Resume | AnswerPing | Join | Call | Confirm | Detach
+Effect = Send | Close | VerifyToken | Resume | AnswerPing | Join | Call | Confirm | Renew | Detach

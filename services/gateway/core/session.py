@@ -15,6 +15,7 @@ from services.gateway.core.effect import (
     Answer,
     Answered,
     AnswerPing,
+    Beat,
     Call,
     Close,
     Confirm,
@@ -27,6 +28,7 @@ from services.gateway.core.effect import (
     Join,
     Received,
     Refused,
+    Renew,
     Resumed,
     Send,
     SessionEnded,
@@ -161,6 +163,8 @@ class Session:
                 return self._end(farewell.gateway_restarting(after_ms))
             case DeadlineReached():
                 return self._deadline_reached(now)
+            case Beat():
+                return [Renew()] if self.phase is Phase.JOINED else []
             case SocketClosed():
                 return self._socket_closed()
         assert_never(event)

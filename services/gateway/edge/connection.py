@@ -21,6 +21,7 @@ from services.gateway.core.effect import (
     Answer,
     Answered,
     AnswerPing,
+    Beat,
     Call,
     Close,
     Confirm,
@@ -32,6 +33,7 @@ from services.gateway.core.effect import (
     Join,
     Received,
     Refused,
+    Renew,
     Resume,
     Resumed,
     Send,
@@ -41,7 +43,7 @@ from services.gateway.core.effect import (
 )
 from services.gateway.core.ice import IceConfig, ice_servers
 from services.gateway.core.limit import Limits, TokenBucket, cost_of
-from services.gateway.core.message.connection import ErrorReply, IceServer, Pong
+from services.gateway.core.message.connection import ErrorReply, IceServer, Pong, SessionRenewed
 from services.gateway.core.message.envelope import Outbound, encode
 from services.gateway.core.message.request import BINARY_FRAME, parse
 from services.gateway.core.message.room import RoomState, RoomWaiting
@@ -59,8 +61,8 @@ from services.gateway.edge.token import TokenVerifier
 
 log = get_logger("gateway.edge")
 
-# Sent every few seconds by every client.
-QUIET_TYPES = frozenset({"ping", "pong"})
+# Sent every few seconds by, or to, every client.
+QUIET_TYPES = frozenset({"ping", "pong", "session:renewed"})
 # Of one client, before others have their turn.
 MESSAGES_AT_ONCE = 8
 
@@ -130,6 +132,8 @@ class Connection:
         self._spans = Spans()
         self._ordinals = itertools.count(1)
         self._seat: Seat | None = None
+        # What the newest resume token says; None until there is one.
+        self._ticket: Ticket | None = None
         # What the session has still to be told; the first of them is under way.
         self._inputs: deque[Input] = deque()
         self._calls: set[asyncio.Task[None]] = set()
@@ -143,7 +147,9 @@ class Connection:
         """Serve the client. Never raises for what the client or a worker does."""
         with self._named():
             log.info("gateway.connection.opened")
-            heart = asyncio.create_task(beat(self._socket, self._heartbeat, self._heart_lost))
+            heart = asyncio.create_task(
+                beat(self._socket, self._heartbeat, self._beat, self._heart_lost)
+            )
             self._arm()
             try:
                 await self._read()
@@ -246,6 +252,8 @@ class Connection:
                 self._start(self._join(effect), effect.ordinal, effect.request.correlation_id)
             case Call(request=request):
                 self._start(self._call(effect), effect.ordinal, request.correlation_id)
+            case Renew():
+                self._renew()
             case Detach():
                 self._start(self._detach(), None, None)
             case _:
@@ -322,6 +330,7 @@ class Connection:
             epoch=Epoch(state.epoch),
             place=place,
         )
+        self._ticket = ticket
         token = self._tickets.issue(ticket)
         return replace(answer, payload=state.model_copy(update={"resume_token": token}))
 
@@ -333,6 +342,7 @@ class Connection:
             )
             ticket = replace(ticket, epoch=recovered.position.epoch, place=self._seat.place)
             token = self._tickets.issue(ticket)
+            self._ticket = ticket
         except Exception as error:
             self.feed(Refused(effect.ordinal, _refusal_of(error)))
             return
@@ -352,6 +362,11 @@ class Connection:
         if effect.epoch is not None and effect.last_seq is not None:
             last = Position(effect.epoch, effect.last_seq)
         return Resumption(ticket, last, self._connection_id, self._tickets.may_rejoin(ticket))
+
+    def _renew(self) -> None:
+        assert self._ticket is not None, "who has joined has a resume token"
+        renewed = SessionRenewed(resume_token=self._tickets.issue(self._ticket))
+        self._send(Send(Outbound(renewed)))
 
     async def _confirm(self) -> None:
         assert self._seat is not None
@@ -407,6 +422,9 @@ class Connection:
         # The clock may be a little behind the timer; then the same time is waited for again.
         self._deadline = None
         self.feed(DeadlineReached())
+
+    def _beat(self) -> None:
+        self._hear(Beat())
 
     def _heart_lost(self) -> None:
         self._outbox.close(CloseCode.HEARTBEAT_LOST, "heartbeat lost")

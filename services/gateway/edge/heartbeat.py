@@ -1,4 +1,4 @@
-"""Ping frames: a client that does not answer is gone."""
+"""Ping frames, and what else is due as often: a client that does not answer is gone."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,9 +17,15 @@ class HeartbeatTimes:
 
 
 async def beat(
-    socket: ServerConnection, times: HeartbeatTimes, on_lost: Callable[[], None]
+    socket: ServerConnection,
+    times: HeartbeatTimes,
+    on_beat: Callable[[], None],
+    on_lost: Callable[[], None],
 ) -> None:
-    """Ping until the socket closes; `on_lost` is called once when an answer is overdue."""
+    """Ping until the socket closes, each time with `on_beat`; neither callable raises.
+
+    `on_lost` is called once when an answer is overdue.
+    """
     loop = asyncio.get_running_loop()
     timers: set[asyncio.TimerHandle] = set()
 
@@ -31,6 +37,7 @@ async def beat(
     try:
         while True:
             await asyncio.sleep(times.interval_s)
+            on_beat()
             # Writing may wait for a client that does not read: that counts as no answer.
             async with asyncio.timeout(times.timeout_s):
                 pong = await socket.ping()

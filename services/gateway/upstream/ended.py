@@ -14,7 +14,7 @@ FOR_GOOD = frozenset({"LEFT", "KICKED", "TIMED_OUT", "REJECTED", "WAITED_TOO_LON
 
 
 class EndedSessions:
-    """What workers have said of the sessions of this gateway."""
+    """What workers have said of the sessions in the rooms of this gateway."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity

@@ -9,7 +9,7 @@ from services.common.ids import RoomId, SessionId
 from services.common.log import get_logger
 from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.seat import SeatBook
-from services.sfu.control.watch import Admitted, Ended, Kept, News, Watch
+from services.sfu.control.watch import Admitted, Ended, Kept, News, Watch, WatchBook
 from services.sfu.core.description import SdpFormat
 from services.sfu.core.effect import (
     AdmitSession,
@@ -35,11 +35,13 @@ class Delivery:
         self,
         seats: SeatBook,
         operators: OperatorBook,
+        watches: WatchBook,
         sdp: SdpFormat,
         on_overflow: Callable[[Watch], None],
     ) -> None:
         self._seats = seats
         self._operators = operators
+        self._watches = watches
         self._sdp = sdp
         self._on_overflow = on_overflow
 
@@ -74,13 +76,18 @@ class Delivery:
             asyncio.get_running_loop().call_soon(self._on_overflow, watch)
 
     def end(self, session_id: SessionId, reason: str, message: str = "") -> None:
-        """Free a session's seat, and tell its gateway. Twice is fine."""
+        """Free a session's seat, and tell its gateway. Twice is fine.
+
+        All other gateways with a session in the room are told as well: the client may be away, and
+        come back to any of them when nobody can ask this worker any more.
+        """
         seat = self._seats.end(session_id)
         if seat is None:
             return
-        watch = seat.unbind()
-        if watch is not None:
-            self.push(watch, Ended(session_id, reason, seat.connection_id, message))
+        own = seat.unbind()
+        for watch in self._watches.all():
+            if watch is own or seat.room_id in watch.kept:
+                self.push(watch, Ended(session_id, reason, seat.connection_id, message))
         log.info("sfu.session.ended", session_id=session_id, peer_id=seat.peer_id, reason=reason)
 
     def keep_on(self, watch: Watch, room: Room) -> None:

@@ -78,7 +78,9 @@ class Worker:
         self.seats = SeatBook()
         self.watches = WatchBook()
         self.operators = OperatorBook()
-        self.delivery = Delivery(self.seats, self.operators, sdp, self.close_watch)
+        self.delivery = Delivery(
+            self.seats, self.operators, self.watches, sdp, self.close_watch
+        )
         self.clock_ms = clock_ms
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()

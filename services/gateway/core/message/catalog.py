@@ -84,5 +84,6 @@ OTHER_EVENTS: tuple[type[Payload], ...] = (
     room.RoomMoved,
     # In place of events that cannot be told again.
     room.RoomState,
+    connection.SessionRenewed,
     connection.SessionClosing,
 )

@@ -115,6 +115,17 @@ class ErrorReply(Payload):
     details: dict[str, str | int] | None = None
 
 
+class SessionRenewed(Payload):
+    """The newest resume token, dated now. It takes the place of the one before it."""
+
+    type: ClassVar[str] = "session:renewed"
+    resume_token: str
+
+    @property
+    def latest_of(self) -> str:
+        return "session"
+
+
 class SessionClosing(Payload):
     type: ClassVar[str] = "session:closing"
     reason: str

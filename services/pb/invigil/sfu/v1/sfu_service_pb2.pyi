@@ -336,7 +336,8 @@ Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 @_typing.final
 class SessionEnded(_message.Message):
     """The session is over, or goes on with another connection (REPLACED): the client's socket is to be
-    closed. After its last event on that connection.
+    closed. After its last event on that connection. The end is told to every gateway that has had a
+    session in the room, be the client there or away.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
