@@ -47,6 +47,7 @@ from services.client.python.message import (
     RoomTold,
     RoomWaiting,
     SessionClosing,
+    SessionRenewed,
 )
 
 # Messages get through; they do not, and the line is coming back; the gateway is there, but not the
@@ -229,6 +230,8 @@ class Line:
         match event:
             case SessionClosing():
                 self.closing = event
+            case SessionRenewed() if self._place is not None:
+                self._place.token = event.resume_token
             case RoomWaiting() if self._join_limit is not None:
                 self._join_limit.reschedule(None)
         if self._listener is None or self._place is None:

@@ -298,6 +298,13 @@ class SessionClosing(Event):
     message: str = ""
 
 
+class SessionRenewed(Event):
+    """A younger resume token in place of the one before."""
+
+    type: Literal["session:renewed"]
+    resume_token: str
+
+
 class RoomWaiting(Event):
     """A moderator has to let this peer in; the answer to `room:join` comes then."""
 
@@ -329,6 +336,7 @@ KnownEvent = Annotated[
     | ConsumerLayers
     | TransportGone
     | SessionClosing
+    | SessionRenewed
     | RoomWaiting
     | RoomTold,
     Field(discriminator="type"),
@@ -339,7 +347,7 @@ _KNOWN_TYPES = frozenset(
         *("participant:joined", "participant:updated", "participant:left", "producer:new"),
         *("producer:paused", "producer:resumed", "producer:closed"),
         *("consumer:paused", "consumer:resumed", "consumer:closed", "consumer:layers"),
-        *("transport:closed", "session:closing", "room:waiting"),
+        *("transport:closed", "session:closing", "session:renewed", "room:waiting"),
     }
 )
 

@@ -78,9 +78,7 @@ class Worker:
         self.seats = SeatBook()
         self.watches = WatchBook()
         self.operators = OperatorBook()
-        self.delivery = Delivery(
-            self.seats, self.operators, self.watches, sdp, self.close_watch
-        )
+        self.delivery = Delivery(self.seats, self.operators, self.watches, sdp, self.close_watch)
         self.clock_ms = clock_ms
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()

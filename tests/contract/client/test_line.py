@@ -315,3 +315,24 @@ def test_event_is_told_once_and_in_order_and_a_gap_is_an_error() -> None:
     for wrong in (event(11), event(10, "other")):
         with pytest.raises(Exception, match="comes after 9"):
             place.passes(wrong)
+
+
+async def test_line_comes_back_with_the_youngest_token() -> None:
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(working())
+        gateway = await stack.enter_async_context(
+            running_gateway(worker.grpc_address, ping_interval_ms=100)
+        )
+        await ready(gateway)
+        proxy = await stack.enter_async_context(proxied(gateway.app.port))
+        ada = await stack.enter_async_context(through(proxy, "Ada"))
+        place = ada.line._place
+        assert place is not None
+        first = place.token
+        # Tokens are dated in seconds.
+        await eventually(lambda: place.token != first)
+        states = followed(ada)
+
+        proxy.cut()
+
+        await eventually(lambda: states == ["ok", "lost", "ok"])

@@ -395,6 +395,26 @@ async def test_token_that_is_too_old_joins_no_room_anew() -> None:
         )
 
 
+async def test_token_is_renewed_with_each_heartbeat_and_as_good_as_the_one_before(
+    worker: RunningWorker,
+) -> None:
+    key = derive_key(SECRET.encode())
+    async with running_gateway(worker.address, ping_interval_ms=100) as gateway:
+        await ready(gateway)
+        async with joined(gateway, "candidate", "Ada") as ada:
+            first = unseal(ada.resume_token, key)
+            # Dated in seconds.
+            await eventually(lambda: unseal(ada.resume_token, key).issued_at_s > first.issued_at_s)
+            newest = unseal(ada.resume_token, key)
+            assert replace(newest, issued_at_s=first.issued_at_s) == first
+
+            await ada.cut()
+            async with resumed(gateway.url, ada) as back:
+                assert back.peer_id == ada.peer_id
+                await back.event("session:renewed")
+                assert unseal(back.resume_token, key).place.counter == first.place.counter + 1
+
+
 async def test_session_of_a_lost_worker_goes_on_at_another_one() -> None:
     async with AsyncExitStack() as stack:
         second = await stack.enter_async_context(running_worker("w2"))

@@ -7,12 +7,14 @@ import pytest
 from services.common.errors import Code, Refusal
 from services.common.ids import PeerId, SessionId
 from services.gateway.core.effect import (
+    Beat,
     Call,
     Confirm,
     Detach,
     Draining,
     EventArrived,
     Refused,
+    Renew,
     Resume,
     Resumed,
     SessionEnded,
@@ -60,6 +62,17 @@ def resumed(stage: Stage) -> Stage:
 def test_resume_token_is_checked_with_the_place_in_the_log() -> None:
     effect = asking(Stage())
     assert (effect.token, effect.epoch, effect.last_seq) == ("old", EPOCH, 2)
+
+
+def test_token_is_renewed_as_long_as_there_is_one() -> None:
+    stage = Stage()
+    assert stage.feed(Beat()) == []
+
+    resumed(stage)
+    assert stage.feed(Beat()) == [Renew()]
+
+    stage.feed(SessionEnded("KICKED"))
+    assert stage.feed(Beat()) == []
 
 
 def test_missed_events_follow_the_answer_and_then_those_that_overtook_it() -> None:

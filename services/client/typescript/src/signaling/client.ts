@@ -193,6 +193,9 @@ export class SignalingClient {
       case "session:closing":
         this.#closing = announced(payload as Events["session:closing"]);
         return;
+      case "session:renewed":
+        this.#resumeToken = (payload as Events["session:renewed"]).resumeToken;
+        return;
       case "room:waiting":
         this.#entrance?.wait();
         this.#heartbeat?.start();

@@ -245,6 +245,8 @@ export interface Events {
   "consumer:layers": { consumerId: string; spatialLayer?: number };
   "transport:closed": { transportId: string; reason?: string };
   "room:moved": { epoch: string };
+  /** A younger token in place of the one before. */
+  "session:renewed": { resumeToken: string };
   "session:closing": {
     reason: string;
     action: "resume" | "rejoin" | "stop";

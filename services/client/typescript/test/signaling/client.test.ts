@@ -218,6 +218,21 @@ describe("coming back", () => {
     expect(endings).toEqual([]);
   });
 
+  test("the token that the server renews is the one to resume with", async () => {
+    await joined();
+    room.token = "younger";
+    gateway.tell("session:renewed", { resumeToken: "younger" });
+    // Its answer shows that what was told before it has arrived.
+    await client.request("ping", undefined);
+    gateway.cut();
+    await until("back", () => room.token !== "younger" && client.isIn);
+
+    const [, resumed] = requestsOf("auth:request").map(({ payload }) => payload);
+    expect(resumed).toMatchObject({ resumeToken: "younger" });
+    expect(events).toEqual([]);
+    expect(endings).toEqual([]);
+  });
+
   test("what happened meanwhile is told once and in order, and what was told is not", async () => {
     await joined();
     const resume = gateway.answerTo("auth:request");
