@@ -99,7 +99,7 @@ class GatewaySettings(Settings):
     # Signs resume tokens; the same on all gateways. Unset, it follows from jwt_secret.
     resume_secret: SecretStr | None = None
     # How old a resume token may be where the worker of its session is gone, the only one to know
-    # for sure whether it has ended. A client is given a younger one with each ping frame, so this is
+    # for sure whether it has ended. A client is given a younger one with each ping frame: this is
     # how long it may be away. Where the worker lives it decides, and a token has no age.
     rejoin_within_s: Annotated[int, Field(ge=60)] = 15 * 60
 
