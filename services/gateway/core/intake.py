@@ -25,24 +25,26 @@ class Intake:
     ) -> AnyRequest | list[Effect]:
         """The request; or else what is to be done about the frame, a Close as the last thing."""
         if not self._bucket.take(now, event.cost):
-            return self._too_fast(event, self._bucket, "TOO_MANY_MESSAGES")
+            return self._too_fast(event, now, self._bucket, "TOO_MANY_MESSAGES")
         shared = self._address_messages
         if shared is not None and not shared.take(now, event.cost):
             # A client of such an address is cut off by its own share in it alone.
             self._bucket.refuse(event.cost)
-            return self._too_fast(event, shared, "TOO_MANY_MESSAGES_OF_ADDRESS")
+            return self._too_fast(event, now, shared, "TOO_MANY_MESSAGES_OF_ADDRESS")
         if isinstance(event.message, Rejection):
             return self._rejected(event.ordinal, event.message, is_authenticated=is_authenticated)
         return event.message
 
-    def _too_fast(self, event: Received, bucket: TokenBucket, reason: str) -> list[Effect]:
+    def _too_fast(
+        self, event: Received, now: float, bucket: TokenBucket, reason: str
+    ) -> list[Effect]:
         if self._bucket.refused > self._limits.flood_messages:
             return [Close(CloseCode.FLOODING, "flooding")]
         refusal = Refusal(
             Code.RATE_LIMITED,
             reason,
             "Too many messages in a short time.",
-            details={"retryAfterMs": str(bucket.retry_after_ms)},
+            details={"retryAfterMs": str(bucket.retry_after_ms(now))},
         )
         return [error(event.ordinal, event.message, refusal)]
 

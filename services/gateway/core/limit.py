@@ -42,8 +42,8 @@ class TokenBucket:
         self._tokens = float(burst)
         self._updated = now
         self._refused = 0
-        # Tokens that were lacking for the last message.
-        self._missing = 0.0
+        # When the message that was refused last may be sent again.
+        self._due = now
 
     def take(self, now: float, cost: int = 1) -> bool:
         """Whether one more message, which counts as `cost` of them, is within the limit."""
@@ -54,11 +54,21 @@ class TokenBucket:
         if self._tokens >= self._burst:
             self._refused = 0
         if self._tokens < cost:
-            self._missing = cost - self._tokens
+            self._put_off(now, cost)
             self.refuse(cost)
             return False
         self._tokens -= cost
         return True
+
+    def _put_off(self, now: float, cost: int) -> None:
+        """Each behind the one refused before: all told the same time would come together again.
+
+        By at most what a full burst takes: a flood is not to put its neighbours off for long.
+        """
+        soonest = now + (cost - self._tokens) / self._rate_per_s
+        latest = now + self._burst / self._rate_per_s
+        behind = self._due + cost / self._rate_per_s if self._due > now else soonest
+        self._due = max(soonest, min(behind, latest))
 
     def spend(self, tokens: int) -> None:
         """Take tokens for something that was not asked about, on credit if need be."""
@@ -73,7 +83,6 @@ class TokenBucket:
         """Messages refused since the client last was well-behaved."""
         return self._refused
 
-    @property
-    def retry_after_ms(self) -> int:
-        """Until a message like the one that was refused last is within the limit."""
-        return max(1, round(self._missing / self._rate_per_s * 1000))
+    def retry_after_ms(self, now: float) -> int:
+        """Until the message that was refused last may be sent again."""
+        return max(1, round((self._due - now) * 1000))

@@ -20,8 +20,28 @@ def test_client_is_told_when_the_next_message_is_welcome() -> None:
     bucket.take(0.0)
     bucket.take(0.0)
 
-    assert bucket.retry_after_ms == 20
+    assert bucket.retry_after_ms(0.0) == 20
     assert bucket.take(0.021)
+
+
+def test_clients_that_come_again_when_told_are_taken_one_and_all() -> None:
+    bucket = TokenBucket(rate_per_s=50, burst=100, now=0.0)
+    due: list[float] = []
+    for _ in range(130):
+        if not bucket.take(0.0):
+            # To the millisecond, as they are told.
+            due.append(bucket.retry_after_ms(0.0) / 1000)
+
+    assert [round(at, 2) for at in due] == [round(0.02 * n, 2) for n in range(1, 31)]
+    assert all(bucket.take(at + 0.001) for at in due)
+
+
+def test_flood_puts_a_message_off_by_no_more_than_a_burst_takes() -> None:
+    bucket = TokenBucket(rate_per_s=50, burst=100, now=0.0)
+    for _ in range(5_000):
+        bucket.take(0.0)
+
+    assert bucket.retry_after_ms(0.0) == 2_000
 
 
 def test_refusals_add_up_until_the_client_has_paused_for_a_burst() -> None:
@@ -61,7 +81,7 @@ def test_large_message_counts_as_several() -> None:
     assert bucket.take(0.0, 9)
     assert not bucket.take(0.0, 9)
     assert bucket.refused == 9
-    assert bucket.retry_after_ms == 700
+    assert bucket.retry_after_ms(0.0) == 700
     assert bucket.take(0.0, 2)
 
 
