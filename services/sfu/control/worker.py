@@ -403,7 +403,7 @@ class Worker:
         traceparent = current_traceparent()
         self._performing.add(room.room_id)
         try:
-            while effects := room.take_effects():
+            while effects := room.take_effects(self.clock_ms()):
                 for effect in effects:
                     try:
                         self._perform_one(room, effect, traceparent)
@@ -470,7 +470,8 @@ class Worker:
             )
         for producer in room.router.layering.held_back(now_ms):
             self._release_layers(producer, now_ms)
-        self._settle(room)
+        # What of its layers nobody has needed for long enough is told with the other effects.
+        self._perform(room)
 
     def _release_layers(self, producer: Producer, now_ms: int) -> None:
         self._guarded_for(

@@ -1,4 +1,4 @@
-"""Layers of a room's simulcasts: what each consumer gets, and what its client is told of it."""
+"""Layers of a room's simulcasts: what is needed of each producer, and what each consumer gets."""
 
 from collections.abc import Mapping
 
@@ -22,6 +22,10 @@ class Layering:
         self._consumers = consumers
         # Those with layers that are held back: few, and asked for after each operation in the room.
         self._holding: dict[ProducerId, Producer] = {}
+        # Those whose consumers, or the wishes of these, have changed since the last weighing.
+        self._unweighed: dict[ProducerId, Producer] = {}
+        # Those with a layer that is sent still and needed no more.
+        self._lingering: dict[ProducerId, Producer] = {}
 
     def encoding_changed(
         self, producer_id: ProducerId, layer: int, now_ms: int, *, active: bool
@@ -46,6 +50,11 @@ class Layering:
             self._tell_layer(consumer, consumer.selection.told)
 
     def follow(self, consumer: Consumer, producer: Producer) -> None:
+        """A consumer, its wish, or what keeps it from flowing has changed."""
+        self.need_changed(producer)
+        self._aim(consumer, producer)
+
+    def _aim(self, consumer: Consumer, producer: Producer) -> None:
         """Aim a consumer at the layer that it should get, and tell its client what it gets."""
         selection = consumer.selection
         if selection is None:
@@ -55,16 +64,34 @@ class Layering:
         if selection.settle(is_flowing=_is_flowing(consumer, producer)):
             self._tell_layer(consumer, selection.told)
 
+    def need_changed(self, producer: Producer) -> None:
+        """A producer is new, or what its consumers wish for may be another than before."""
+        if producer.has_layers:
+            self._unweighed[producer.producer_id] = producer
+
+    def tell_needs(self, now_ms: int) -> None:
+        """Tell publishers what is needed of their simulcasts, where it is news."""
+        unweighed, self._unweighed = self._unweighed, {}
+        deadlines = ((p, p.need.deadline_ms()) for p in self._lingering.values())
+        due = {p.producer_id: p for p, ms in deadlines if ms is not None and ms <= now_ms}
+        for producer in (unweighed | due).values():
+            self._weigh(producer, now_ms)
+
     def tell_again(self, session: Session) -> None:
-        """Tell a client that was away which layers it gets: such events are kept in no log."""
+        """Tell a client that was away what it gets and what is needed: no log keeps such events."""
         for consumer in session.consumers.values():
             if consumer.selection is not None:
                 self._tell_layer(consumer, consumer.selection.told)
+        for producer in session.producers.values():
+            # That all of it is needed is told as well: that it was less may be the last it heard.
+            if producer.need.was_told:
+                self._tell_need(producer)
 
     def deadline_ms(self) -> int | None:
-        """When the next layer that is held back may be taken; None while none is."""
-        deadlines = (producer.activity.deadline_ms() for producer in self._holding.values())
-        return min((ms for ms in deadlines if ms is not None), default=None)
+        """When `held_back` and `tell_needs` are to be asked next; None while nothing waits."""
+        held_ms = (producer.activity.deadline_ms() for producer in self._holding.values())
+        linger_ms = (producer.need.deadline_ms() for producer in self._lingering.values())
+        return min((ms for ms in (*held_ms, *linger_ms) if ms is not None), default=None)
 
     def held_back(self, now_ms: int) -> list[Producer]:
         """The producers with layers that have been held back for long enough."""
@@ -79,7 +106,25 @@ class Layering:
 
     def forget(self, producer_id: ProducerId) -> None:
         """The producer is gone."""
-        self._holding.pop(producer_id, None)
+        for waiting in (self._holding, self._unweighed, self._lingering):
+            waiting.pop(producer_id, None)
+
+    def _weigh(self, producer: Producer, now_ms: int) -> None:
+        consumers = (self._consumers[consumer_id] for consumer_id in producer.consumer_ids)
+        wishes = [c.selection.preferred.spatial for c in consumers if c.selection and not c.paused]
+        before = producer.need.told
+        if producer.need.weigh(wishes, now_ms):
+            first = 0 if before is None else before + 1
+            producer.activity.welcome(range(first, len(producer.encodings)))
+            self._tell_need(producer)
+        if producer.need.deadline_ms() is None:
+            self._lingering.pop(producer.producer_id, None)
+        else:
+            self._lingering[producer.producer_id] = producer
+
+    def _tell_need(self, producer: Producer) -> None:
+        told = event.ProducerLayersNeeded(producer.producer_id, producer.need.told)
+        self._roster.tell_latest(self._roster.sessions[producer.session_id], told)
 
     def _changed(self, producer: Producer) -> None:
         if producer.activity.deadline_ms() is None:
@@ -87,7 +132,7 @@ class Layering:
         else:
             self._holding[producer.producer_id] = producer
         for consumer_id in producer.consumer_ids:
-            self.follow(self._consumers[consumer_id], producer)
+            self._aim(self._consumers[consumer_id], producer)
 
     def _tell_layer(self, consumer: Consumer, layer: int | None) -> None:
         told = event.ConsumerLayers(consumer.consumer_id, layer)

@@ -74,8 +74,8 @@ class Room:
     One room on one worker, for one epoch.
 
     The caller owns the clock and the media side: after each operation, refused ones included, it
-    performs `take_effects()` in order, and at `deadline_ms` it asks `expired` and
-    `router.layering.held_back`.
+    performs `take_effects` in order, and at `deadline_ms` it asks `expired` and
+    `router.layering.held_back`, and performs again.
     """
 
     def __init__(
@@ -117,8 +117,9 @@ class Room:
         """Whether this peer is here, or waits."""
         return self.roster.find_peer(peer_id) is not None or peer_id in self.lobby
 
-    def take_effects(self) -> list[Effect]:
+    def take_effects(self, now_ms: int) -> list[Effect]:
         """What the shell has to do since the last call, in order."""
+        self.router.layering.tell_needs(now_ms)
         self.router.offering.offer_changes()
         return self.roster.take_effects()
 

@@ -118,6 +118,7 @@ class Router:
         )
         session.producers[producer.producer_id] = producer
         self.producers[producer.producer_id] = producer
+        self.layering.need_changed(producer)
         self._roster.do(effect.AddProducer(spec))
         new = event.ProducerNew(session.peer_id, producer.view())
         self._roster.tell_of_producer(session, producer, new)
@@ -285,6 +286,7 @@ class Router:
             source = self.producers.get(consumer.producer_id)
             if source is not None:
                 source.consumer_ids.pop(consumer_id, None)
+                self.layering.need_changed(source)
 
     def _consume(
         self,
@@ -306,6 +308,7 @@ class Router:
         session.consumers[consumer.consumer_id] = consumer
         self.consumers[consumer.consumer_id] = consumer
         producer.consumer_ids[consumer.consumer_id] = None
+        self.layering.need_changed(producer)
         if connection is not None:
             consumer.is_agreed = False
             spec = replace(spec, paused=True)
@@ -392,7 +395,9 @@ class Router:
         session = self._owner(consumer)
         del session.consumers[consumer.consumer_id]
         del self.consumers[consumer.consumer_id]
-        del self.producers[consumer.producer_id].consumer_ids[consumer.consumer_id]
+        producer = self.producers[consumer.producer_id]
+        del producer.consumer_ids[consumer.consumer_id]
+        self.layering.need_changed(producer)
         self._roster.do(effect.RemoveConsumer(consumer.consumer_id))
         self.offering.remove(session, consumer)
         if tell:

@@ -27,12 +27,12 @@ class Call:
         self.producer = self.stage.publish(self.candidate, rtp_parameters=SIMULCAST)
         for layer in active:
             self.encoding(layer)
-        self.stage.room.take_effects()
+        self.stage.room.take_effects(0)
         self.made = self.stage.subscribe(self.proctor, self.producer, **consume)
         self.consumer_id = self.made.consumer.consumer_id
         (self.spec,) = [
             each.spec
-            for each in self.stage.room.take_effects()
+            for each in self.stage.room.take_effects(0)
             if isinstance(each, effect.AddConsumer)
         ]
 
@@ -100,7 +100,7 @@ def test_wish_for_a_layer_that_does_not_exist_means_the_highest() -> None:
     router = call.stage.room.router
     counted = router.set_layers(call.proctor, call.consumer_id, PreferredLayers(7, 7))
     assert counted == PreferredLayers(2, 7)
-    assert call.stage.room.take_effects() == [call.layer_set(2)]
+    assert call.stage.room.take_effects(0) == [call.layer_set(2)]
 
 
 def test_wish_for_a_layer_that_is_not_sent_gets_the_best_below_until_it_is() -> None:
@@ -323,7 +323,7 @@ def test_absurd_layer_is_refused_at_consume_and_after_and_changes_nothing() -> N
         with pytest.raises(Refusal) as refused:
             action()
         assert (refused.value.code, refused.value.reason) == (Code.INVALID_MESSAGE, "BAD_LAYER")
-    assert call.stage.room.take_effects() == []
+    assert call.stage.room.take_effects(0) == []
 
 
 def test_word_of_the_media_side_about_what_is_closed_changes_nothing() -> None:
