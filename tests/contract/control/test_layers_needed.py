@@ -9,6 +9,7 @@ from services.common.ids import ConsumerId, ProducerId
 from services.pb.invigil.sfu.v1 import event_pb2, room_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from tests.contract.control.test_layer import consume, publish_simulcast
+from tests.contract.control.test_sdp_publishing import SIMULCAST, offer
 from tests.support.control import DEADLINE_S, Gateway, RunningWorker, Session, Stream
 
 # Instead of 5 s.
@@ -120,6 +121,16 @@ async def test_publisher_who_comes_back_is_told_again(
     told = (await back.next()).event
     assert (told.seq, told.connection_id) == (0, "c-2")
     assert told.producer_layers_needed == event_pb2.ProducerLayersNeeded(producer_id=on.producer_id)
+
+
+async def test_plain_client_is_told_of_its_simulcast_and_of_nothing_else(
+    running: RunningWorker, gateway: Gateway
+) -> None:
+    on = await exam(gateway)
+    assert await on.needed() is None
+    await offer(on.candidate, SIMULCAST)
+    told = await on.event()
+    assert told.producer_layers_needed == event_pb2.ProducerLayersNeeded(producer_id="cam.3")
 
 
 async def test_rooms_end_while_a_layer_lingers_leaves_no_timer_behind(
