@@ -122,7 +122,6 @@ async def open_on_stage(proctor: Tab, tile: Tile) -> None:
 
 async def test_layers_are_sent_while_a_proctor_looks_at_them(stage: Stage) -> None:
     candidate = await stage.open("candidate", NAME)
-    await until_sends(candidate, *LAYERS)
     # Beside another one the tile is so small that the lowest layer is enough.
     await stage.open("candidate", "Alan")
     proctor = await stage.open("proctor", "Grace")
