@@ -158,7 +158,7 @@ async def test_nothing_is_sent_while_nobody_looks_and_everything_starts_with_a_v
     await until_wide(tile, WIDTHS[2])
 
 
-async def test_layers_that_are_off_stay_off_when_the_camera_is_paused_and_comes_back(
+async def test_pause_of_the_camera_changes_nothing_of_which_layers_are_sent_after_it(
     stage: Stage,
 ) -> None:
     candidate = await stage.open("candidate", NAME)
@@ -173,3 +173,13 @@ async def test_layers_that_are_off_stay_off_when_the_camera_is_paused_and_comes_
     await tile.until_attribute("connection", "ok")
     await tile.until_frames_grow()
     await until_sends(candidate, "r0", "r1")
+
+    # What is needed may change in a pause, too.
+    await candidate.click("camera-switch")
+    await tile.until_attribute("connection", "paused")
+    await open_on_stage(proctor, tile)
+    await until_told(candidate, 2)
+    await until_silent(candidate)
+    await candidate.click("camera-switch")
+    await until_wide(tile, WIDTHS[2])
+    await until_sends(candidate, *LAYERS)
