@@ -7,6 +7,7 @@ the tile presents it (requestVideoFrameCallback), up to a frame of the screen la
 import asyncio
 
 from tests.bench import rig
+from tests.bench.layer import until_needed
 from tests.bench.report import Table, median_at_most
 from tests.bench.rig import WARM_UP_S
 from tests.support.browser import Tile
@@ -25,8 +26,11 @@ async def on_a_new_page(table: Table, runs: int) -> None:
     consumed_shown = table.row("`consume` → first frame shown, new page", "ms")
     async with rig.on_loopback() as stage:
         candidate = await stage.candidate("bench", "Ada")
-        await asyncio.sleep(WARM_UP_S)
         peer_id = await candidate.own_peer_id()
+        # Somebody is watching or has been just now, so that the camera is sent.
+        first = await stage.proctor("bench")
+        await asyncio.sleep(WARM_UP_S)
+        await rig.close(first)
         for _ in range(runs):
             proctor = await stage.proctor("bench")
             decoded, shown, asked = await _moments(proctor, peer_id)
@@ -35,6 +39,20 @@ async def on_a_new_page(table: Table, runs: int) -> None:
             loaded_shown.append(shown)
             consumed.append(decoded - asked)
             consumed_shown.append(shown - asked)
+            await rig.close(proctor)
+
+
+async def of_a_camera_that_was_off(table: Table, runs: int) -> None:
+    """New pages again. Nobody has been watching, so the camera is not sent until one comes."""
+    consumed = table.row("`consume` → first frame decoded, new page, camera not sent before", "ms")
+    async with rig.on_loopback() as stage:
+        candidate = await stage.candidate("bench", "Ada")
+        peer_id = await candidate.own_peer_id()
+        for _ in range(runs):
+            await until_needed(candidate, None)
+            proctor = await stage.proctor("bench")
+            decoded, _, asked = await _moments(proctor, peer_id)
+            consumed.append(decoded - asked)
             await rig.close(proctor)
 
 

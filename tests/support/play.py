@@ -160,7 +160,7 @@ class Play:
 
     def _take(self) -> None:
         names = {session.session_id: name for name, session in self.here.items()}
-        for effect in self.stage.room.take_effects():
+        for effect in self.stage.room.take_effects(0):
             match effect:
                 case TellSession(session_id=session_id, event=event):
                     self.told.append((names[session_id], event))

@@ -71,6 +71,19 @@
     return found;
   };
 
+  // What this page has sent of each video layer: bytes of payload so far, by rid.
+  probe.sentLayers = async () => {
+    const found = {};
+    for (const connection of probe.connections) {
+      if (connection.connectionState === "closed") continue;
+      for (const entry of await statsOf(connection)) {
+        if (entry.type !== "outbound-rtp" || entry.kind !== "video") continue;
+        found[entry.rid ?? ""] = entry.bytesSent - (entry.retransmittedBytesSent ?? 0);
+      }
+    }
+    return found;
+  };
+
   const marked = (id) => `[data-testid="${id}"]`;
   probe.element = (id) => document.querySelector(marked(id));
 

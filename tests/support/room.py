@@ -72,9 +72,9 @@ class Stage:
 
     def after(self, action: Callable[[], object]) -> "Aftermath":
         """The effects of one action alone."""
-        self.room.take_effects()
+        self.room.take_effects(self.now_ms)
         action()
-        return Aftermath(self.room.take_effects())
+        return Aftermath(self.room.take_effects(self.now_ms))
 
 
 @dataclass

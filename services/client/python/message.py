@@ -283,6 +283,17 @@ class ConsumerLayers(Event):
     spatial_layer: int | None = None
 
 
+class ProducerLayersNeeded(Event):
+    """The highest layer of an own simulcast that viewers need from now on; None: they need nothing.
+
+    Before the first one they need all.
+    """
+
+    type: Literal["producer:layers-needed"]
+    producer_id: str
+    spatial_layer: int | None = None
+
+
 class TransportGone(Event):
     type: Literal["transport:closed"]
     transport_id: str
@@ -334,6 +345,7 @@ KnownEvent = Annotated[
     | ProducerChanged
     | ConsumerChanged
     | ConsumerLayers
+    | ProducerLayersNeeded
     | TransportGone
     | SessionClosing
     | SessionRenewed
@@ -345,7 +357,7 @@ _KNOWN: TypeAdapter[KnownEvent] = TypeAdapter(KnownEvent)
 _KNOWN_TYPES = frozenset(
     {
         *("participant:joined", "participant:updated", "participant:left", "producer:new"),
-        *("producer:paused", "producer:resumed", "producer:closed"),
+        *("producer:paused", "producer:resumed", "producer:closed", "producer:layers-needed"),
         *("consumer:paused", "consumer:resumed", "consumer:closed", "consumer:layers"),
         *("transport:closed", "session:closing", "session:renewed", "room:waiting"),
     }

@@ -16,6 +16,7 @@ from services.client.python.message import (
     Nothing,
     Produced,
     Producer,
+    ProducerLayersNeeded,
     RtpCapabilities,
 )
 from services.client.python.rtp import send_parameters, to_sender
@@ -78,6 +79,9 @@ class Publication:
         self.source = producer.source
         self.track = track
         self.is_paused = producer.paused
+        # The highest layer that viewers need; None: they need nothing, or the server says nothing,
+        # as of all that is sent in one layer.
+        self.needed_layer: int | None = None
         self._line = line
         self._sender = sender
         self._is_closed = False
@@ -113,6 +117,10 @@ class Publication:
             self._is_closed = True
             await self._sender.stop()
             self.track.stop()
+
+    def apply(self, event: ProducerLayersNeeded) -> None:
+        """Follow what viewers need of this producer."""
+        self.needed_layer = event.spatial_layer
 
     async def _ask(self, kind: str) -> None:
         await self._line.request(kind, Nothing, {"producerId": self.producer_id})

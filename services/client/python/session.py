@@ -24,6 +24,7 @@ from services.client.python.message import (
     Direction,
     Layers,
     Own,
+    ProducerLayersNeeded,
     RoomState,
     RoomTold,
     SessionClosing,
@@ -159,6 +160,9 @@ class Session:
             case ConsumerChanged(consumer_id=consumer_id) | ConsumerLayers(consumer_id=consumer_id):
                 if consumer_id in self.subscriptions:
                     self.subscriptions[consumer_id].apply(event)
+            case ProducerLayersNeeded(producer_id=producer_id):
+                if producer_id in self.publications:
+                    self.publications[producer_id].apply(event)
             case TransportGone(reason=reason):
                 self._lose_media(reason)
         self._wake()

@@ -82,6 +82,10 @@ PAYLOAD: dict[str, Callable[[Any], Payload]] = {
         consumer_id=message.consumer_id,
         spatial_layer=message.spatial_layer if message.HasField("spatial_layer") else None,
     ),
+    "producer_layers_needed": lambda message: media.ProducerLayersNeeded(
+        producer_id=message.producer_id,
+        spatial_layer=message.spatial_layer if message.HasField("spatial_layer") else None,
+    ),
     "sdp_offer": lambda message: sdp.SdpOffered(
         offer_id=message.offer_id, transport_id=message.transport_id, sdp=message.sdp
     ),

@@ -192,6 +192,10 @@ def _put_event(message: event_pb2.SessionEvent, fact: event.Event) -> None:
             message.producer_resumed.producer_id = producer_id
         case event.ProducerClosed(producer_id=producer_id):
             message.producer_closed.producer_id = producer_id
+        case event.ProducerLayersNeeded(producer_id=producer_id, spatial_layer=layer):
+            message.producer_layers_needed.CopyFrom(
+                event_pb2.ProducerLayersNeeded(producer_id=producer_id, spatial_layer=layer)
+            )
         case event.SdpOffered(offer_id=offer_id, transport_id=transport_id, sdp=sdp):
             message.sdp_offer.CopyFrom(
                 event_pb2.SdpOffer(offer_id=offer_id, transport_id=transport_id, sdp=sdp)

@@ -273,7 +273,7 @@ class Worker:
                 log.debug("sfu.layer.changed", producer_id=producer_id, layer=layer, active=active)
                 self._guarded_for(
                     producer.session_id,
-                    lambda s: s.room.router.encoding_changed(
+                    lambda s: s.room.router.layering.encoding_changed(
                         producer_id, layer, self.clock_ms(), active=active
                     ),
                 )
@@ -285,7 +285,7 @@ class Worker:
             if consumer is not None:
                 self._guarded_for(
                     consumer.session_id,
-                    lambda s: s.room.router.consumer_layer_changed(consumer_id, layer),
+                    lambda s: s.room.router.layering.consumer_layer_changed(consumer_id, layer),
                 )
                 return
 
@@ -403,7 +403,7 @@ class Worker:
         traceparent = current_traceparent()
         self._performing.add(room.room_id)
         try:
-            while effects := room.take_effects():
+            while effects := room.take_effects(self.clock_ms()):
                 for effect in effects:
                     try:
                         self._perform_one(room, effect, traceparent)
@@ -468,14 +468,15 @@ class Worker:
             self._guarded_for(
                 session.session_id, lambda s: s.room.leave(s.session, "WAITED_TOO_LONG")
             )
-        for producer in room.router.held_back(now_ms):
+        for producer in room.router.layering.held_back(now_ms):
             self._release_layers(producer, now_ms)
-        self._settle(room)
+        # What of its layers nobody has needed for long enough is told with the other effects.
+        self._perform(room)
 
     def _release_layers(self, producer: Producer, now_ms: int) -> None:
         self._guarded_for(
             producer.session_id,
-            lambda s: s.room.router.release_layers(producer.producer_id, now_ms),
+            lambda s: s.room.router.layering.release(producer.producer_id, now_ms),
         )
 
     def _beat(self) -> None:

@@ -120,6 +120,14 @@ class ConsumerLayers:
 
 
 @dataclass(frozen=True, slots=True)
+class ProducerLayersNeeded:
+    """Latest-only, for its owner. The highest layer that viewers need; None: they need nothing."""
+
+    producer_id: ProducerId
+    spatial_layer: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class SdpOffered:
     """Latest-only. The server's offer for the client's receiving connection."""
 
@@ -167,6 +175,7 @@ Event = (
     | ConsumerResumed
     | ConsumerClosed
     | ConsumerLayers
+    | ProducerLayersNeeded
     | SdpOffered
     | TransportClosed
     | MessageReceived

@@ -1,6 +1,6 @@
 """Layers of a simulcast: what a consumer wishes for, what is sent, what is forwarded."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from services.common.errors import Code, Refusal
@@ -76,6 +76,11 @@ class Activity:
         """A layer is not sent any more."""
         self._taken.discard(layer)
         self._held.pop(layer, None)
+
+    def welcome(self, layers: Iterable[int]) -> None:
+        """The publisher was not asked for these until now: that they come back is no flapping."""
+        for layer in layers:
+            self._rested_at.pop(layer, None)
 
     def deadline_ms(self) -> int | None:
         """When the next layer that is held back may be taken; None while there is none."""

@@ -13,6 +13,7 @@ from services.common.ids import (
 from services.sfu.core.allowance import Allowance, of_descriptions
 from services.sfu.core.event import ProducerView
 from services.sfu.core.layer import Activity, Selection
+from services.sfu.core.need import Need
 from services.sfu.core.ortc import Consumable
 from services.sfu.core.port import Direction, InboundEncoding, Kind
 from services.sfu.core.rtp import RtpCapabilities
@@ -59,6 +60,11 @@ class Producer:
     activity: Activity = field(default_factory=Activity)
     # By creation, so that what happens to a producer is told to its consumers in a fixed order.
     consumer_ids: dict[ConsumerId, None] = field(default_factory=dict)
+    # Of a simulcast.
+    need: Need = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.need = Need(len(self.encodings))
 
     @property
     def paused(self) -> bool:

@@ -74,8 +74,8 @@ class Room:
     One room on one worker, for one epoch.
 
     The caller owns the clock and the media side: after each operation, refused ones included, it
-    performs `take_effects()` in order, and at `deadline_ms` it asks `expired` and
-    `router.held_back`.
+    performs `take_effects` in order, and at `deadline_ms` it asks `expired` and
+    `router.layering.held_back`, and performs again.
     """
 
     def __init__(
@@ -117,8 +117,9 @@ class Room:
         """Whether this peer is here, or waits."""
         return self.roster.find_peer(peer_id) is not None or peer_id in self.lobby
 
-    def take_effects(self) -> list[Effect]:
+    def take_effects(self, now_ms: int) -> list[Effect]:
         """What the shell has to do since the last call, in order."""
+        self.router.layering.tell_needs(now_ms)
         self.router.offering.offer_changes()
         return self.roster.take_effects()
 
@@ -178,7 +179,7 @@ class Room:
         if session.lost_until_ms is not None:
             session.lost_until_ms = None
             self.roster.tell_participant(session, ParticipantUpdated)
-        self.router.tell_layers(session)
+        self.router.layering.tell_again(session)
         self.router.offering.offer_again(session)
 
     def update(
@@ -219,12 +220,12 @@ class Room:
         self.roster.do(EndSession(session.session_id, reason, message))
 
     def deadline_ms(self) -> int | None:
-        """When `expired`, `lobby.expired` and `router.held_back` are to be asked next.
+        """When `expired`, `lobby.expired` and `router.layering.held_back` are to be asked next.
 
         None while nothing waits.
         """
         lost_until_ms = [session.lost_until_ms for session in self.roster.sessions.values()]
-        others = (self.router.deadline_ms(), self.lobby.deadline_ms())
+        others = (self.router.layering.deadline_ms(), self.lobby.deadline_ms())
         return min((ms for ms in (*lost_until_ms, *others) if ms is not None), default=None)
 
     def expired(self, now_ms: int) -> list[Session]:

@@ -8,6 +8,7 @@ from services.sfu.core import effect, event
 from services.sfu.core.audience import check_audience
 from services.sfu.core.description import Description
 from services.sfu.core.layer import HIGHEST, PreferredLayers
+from services.sfu.core.layering import Layering, may_flow
 from services.sfu.core.limit import MAX_PRODUCERS_PER_CONSUME, MAX_TRANSPORTS_PER_SESSION
 from services.sfu.core.offering import Offering
 from services.sfu.core.peer import Consumer, Producer, Session, Transport
@@ -41,8 +42,7 @@ class Router:
         self._roster = roster
         self._ssrcs = ssrcs
         self.offering = Offering(roster)
-        # Those with layers that are held back: few, and asked for after each operation in the room.
-        self._holding: dict[ProducerId, Producer] = {}
+        self.layering = Layering(roster, self.producers, self.consumers)
 
     def create_transport(self, session: Session, direction: Direction) -> Transport:
         """A new transport; the caller creates it on the media side. Raises Refusal."""
@@ -118,6 +118,7 @@ class Router:
         )
         session.producers[producer.producer_id] = producer
         self.producers[producer.producer_id] = producer
+        self.layering.need_changed(producer)
         self._roster.do(effect.AddProducer(spec))
         new = event.ProducerNew(session.peer_id, producer.view())
         self._roster.tell_of_producer(session, producer, new)
@@ -214,7 +215,7 @@ class Router:
             consumer.paused = True
             if consumer.is_agreed:
                 self._roster.do(effect.PauseConsumer(consumer_id))
-            self._follow(consumer, self.producers[consumer.producer_id])
+            self.layering.follow(consumer, self.producers[consumer.producer_id])
 
     def resume_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
         """The opposite of pause_consumer."""
@@ -223,7 +224,7 @@ class Router:
             consumer.paused = False
             if consumer.is_agreed:
                 self._roster.do(effect.ResumeConsumer(consumer_id))
-            self._follow(consumer, self.producers[consumer.producer_id])
+            self.layering.follow(consumer, self.producers[consumer.producer_id])
 
     def close_consumer(self, session: Session, consumer_id: ConsumerId) -> None:
         """End a subscription."""
@@ -241,59 +242,15 @@ class Router:
         if consumer.selection is None:
             return None
         consumer.selection.prefer(preferred)
-        self._follow(consumer, self.producers[consumer.producer_id])
+        self.layering.follow(consumer, self.producers[consumer.producer_id])
         return consumer.selection.preferred
 
     def request_key_frame(self, session: Session, consumer_id: ConsumerId) -> None:
         """Ask the publisher for a key frame; nothing for what is paused, or is no video."""
         consumer = _own_consumer(session, consumer_id)
         producer = self.producers[consumer.producer_id]
-        if producer.kind is Kind.VIDEO and _may_flow(consumer, producer):
+        if producer.kind is Kind.VIDEO and may_flow(consumer, producer):
             self._roster.do(effect.RequestKeyFrame(consumer_id))
-
-    def encoding_changed(
-        self, producer_id: ProducerId, layer: int, now_ms: int, *, active: bool
-    ) -> None:
-        """A layer is sent now, or has gone quiet; unknown ids are ones closed meanwhile."""
-        producer = self.producers.get(producer_id)
-        if producer is None or not producer.has_layers:
-            return
-        if active:
-            producer.activity.begin(layer, now_ms)
-        else:
-            producer.activity.end(layer)
-        self._layers_changed(producer)
-
-    def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
-        """The media side forwards another layer; unknown ids are ones closed meanwhile."""
-        consumer = self.consumers.get(consumer_id)
-        if consumer is None or consumer.selection is None:
-            return
-        producer = self.producers[consumer.producer_id]
-        if consumer.selection.started(layer, is_flowing=_is_flowing(consumer, producer)):
-            self._tell_layer(consumer, consumer.selection.told)
-
-    def tell_layers(self, session: Session) -> None:
-        """Tell a client that was away which layers it gets: such events are kept in no log."""
-        for consumer in session.consumers.values():
-            if consumer.selection is not None:
-                self._tell_layer(consumer, consumer.selection.told)
-
-    def deadline_ms(self) -> int | None:
-        """When the next layer that is held back may be taken; None while none is."""
-        deadlines = (producer.activity.deadline_ms() for producer in self._holding.values())
-        return min((ms for ms in deadlines if ms is not None), default=None)
-
-    def held_back(self, now_ms: int) -> list[Producer]:
-        """The producers with layers that have been held back for long enough."""
-        deadlines = [(p, p.activity.deadline_ms()) for p in self._holding.values()]
-        return [producer for producer, ms in deadlines if ms is not None and ms <= now_ms]
-
-    def release_layers(self, producer_id: ProducerId, now_ms: int) -> None:
-        """Take those layers."""
-        producer = self.producers[producer_id]
-        producer.activity.release(now_ms)
-        self._layers_changed(producer)
 
     def answered(
         self, session: Session, connection: ReceivingConnection, said: Description
@@ -319,7 +276,7 @@ class Router:
             self.transports.pop(transport_id, None)
         for producer_id in session.producers:
             producer = self.producers.pop(producer_id, None)
-            self._holding.pop(producer_id, None)
+            self.layering.forget(producer_id)
             for consumer_id in producer.consumer_ids if producer else ():
                 orphan = self.consumers.pop(consumer_id, None)
                 if orphan is not None:
@@ -329,6 +286,7 @@ class Router:
             source = self.producers.get(consumer.producer_id)
             if source is not None:
                 source.consumer_ids.pop(consumer_id, None)
+                self.layering.need_changed(source)
 
     def _consume(
         self,
@@ -350,6 +308,7 @@ class Router:
         session.consumers[consumer.consumer_id] = consumer
         self.consumers[consumer.consumer_id] = consumer
         producer.consumer_ids[consumer.consumer_id] = None
+        self.layering.need_changed(producer)
         if connection is not None:
             consumer.is_agreed = False
             spec = replace(spec, paused=True)
@@ -367,29 +326,7 @@ class Router:
         consumer.is_agreed = True
         if not consumer.paused:
             self._roster.do(effect.ResumeConsumer(consumer.consumer_id))
-            self._follow(consumer, self.producers[consumer.producer_id])
-
-    def _layers_changed(self, producer: Producer) -> None:
-        if producer.activity.deadline_ms() is None:
-            self._holding.pop(producer.producer_id, None)
-        else:
-            self._holding[producer.producer_id] = producer
-        for consumer in self._consumers_of(producer):
-            self._follow(consumer, producer)
-
-    def _follow(self, consumer: Consumer, producer: Producer) -> None:
-        """Aim a consumer at the layer that it should get, and tell its client what it gets."""
-        selection = consumer.selection
-        if selection is None:
-            return
-        if selection.aim(producer.activity.usable):
-            self._roster.do(effect.SetConsumerLayer(consumer.consumer_id, selection.target))
-        if selection.settle(is_flowing=_is_flowing(consumer, producer)):
-            self._tell_layer(consumer, selection.told)
-
-    def _tell_layer(self, consumer: Consumer, layer: int | None) -> None:
-        told = event.ConsumerLayers(consumer.consumer_id, layer)
-        self._roster.tell_latest(self._owner(consumer), told)
+            self.layering.follow(consumer, self.producers[consumer.producer_id])
 
     def visible_producer(self, session: Session, producer_id: ProducerId, code: Code) -> Producer:
         """A producer of the room, one's own or another's. Raises Refusal `code`."""
@@ -414,7 +351,7 @@ class Router:
         for consumer in self._consumers_of(producer) if has_turned else ():
             told = event.ConsumerPaused if producer.paused else event.ConsumerResumed
             self._roster.tell(self._owner(consumer), told(consumer.consumer_id))
-            self._follow(consumer, producer)
+            self.layering.follow(consumer, producer)
 
     def _tell_pause(self, producer: Producer, asked_by: Session | None) -> None:
         owner = self._roster.sessions[producer.session_id]
@@ -444,7 +381,7 @@ class Router:
             self._close_consumer(consumer, tell=True)
         del session.producers[producer.producer_id]
         del self.producers[producer.producer_id]
-        self._holding.pop(producer.producer_id, None)
+        self.layering.forget(producer.producer_id)
         self._roster.do(effect.RemoveProducer(producer.producer_id))
         closed = event.ProducerClosed(producer.producer_id)
         self._roster.tell_of_producer(session, producer, closed)
@@ -458,7 +395,9 @@ class Router:
         session = self._owner(consumer)
         del session.consumers[consumer.consumer_id]
         del self.consumers[consumer.consumer_id]
-        del self.producers[consumer.producer_id].consumer_ids[consumer.consumer_id]
+        producer = self.producers[consumer.producer_id]
+        del producer.consumer_ids[consumer.consumer_id]
+        self.layering.need_changed(producer)
         self._roster.do(effect.RemoveConsumer(consumer.consumer_id))
         self.offering.remove(session, consumer)
         if tell:
@@ -469,15 +408,6 @@ class Router:
 
     def _owner(self, consumer: Consumer) -> Session:
         return self._roster.sessions[consumer.session_id]
-
-
-def _is_flowing(consumer: Consumer, producer: Producer) -> bool:
-    """Whether anything of a simulcast could be forwarded."""
-    return bool(producer.activity.sent) and _may_flow(consumer, producer)
-
-
-def _may_flow(consumer: Consumer, producer: Producer) -> bool:
-    return consumer.is_agreed and not (consumer.paused or producer.paused)
 
 
 def _own_producer(session: Session, producer_id: ProducerId) -> Producer:

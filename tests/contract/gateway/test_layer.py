@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.common.ids import ConsumerId, ProducerId
-from tests.support.client import Client, RefusedError
+from tests.support.client import Client, RefusedError, resumed
 from tests.support.gateway import RunningGateway, RunningWorker, joined
 from tests.support.poll import eventually
 from tests.support.rtp_sample import read
@@ -17,6 +17,7 @@ from tests.support.rtp_sample import read
 @dataclass
 class Scene:
     worker: RunningWorker
+    ada: Client
     pat: Client
     producer: dict[str, Any]
 
@@ -43,7 +44,7 @@ async def scene(gateway: RunningGateway, worker: RunningWorker) -> AsyncIterator
         sent = {"kind": "video", "rtpParameters": read("chromium_video_simulcast")}
         producer = await ada.ask("produce", sent)
         await pat.ask("transport:create", {"direction": "recv"})
-        on = Scene(worker, pat, producer)
+        on = Scene(worker, ada, pat, producer)
         for layer in range(3):
             on.encoding(layer)
         yield on
@@ -97,6 +98,23 @@ async def test_client_is_told_which_layer_it_gets_and_when_it_gets_none(
         )
         assert on.pat.events[-1].type == "consumer:layers"
         assert "null" not in "".join(on.pat.frames)
+
+
+async def test_publisher_is_told_what_is_needed_and_again_after_a_resume(
+    gateway: RunningGateway, worker: RunningWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.sfu.core.need.LINGER_MS", 200)
+    async with scene(gateway, worker) as on:
+        needed = "producer:layers-needed"
+        nothing = await on.ada.event(needed)
+        assert (nothing.seq, nothing.payload) == (None, on.producer)
+        await on.consume(preferredLayers={"spatialLayer": 1})
+        assert (await on.ada.event(needed, spatialLayer=1)).payload["producerId"]
+        await on.ada.cut()
+        async with resumed(gateway.url, on.ada) as back:
+            again = await back.event(needed)
+            assert (again.seq, again.payload) == (None, {**on.producer, "spatialLayer": 1})
+        assert not [event for event in on.pat.events if event.type == needed]
 
 
 async def test_key_frame_is_asked_for(gateway: RunningGateway, worker: RunningWorker) -> None:

@@ -1,14 +1,16 @@
 """Layers from the browser's wish to the packets it gets: gateway, worker and engine are real."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from tests.support.call import Call, open_call, publisher, viewer
+from tests.support.call import Call, Peer, open_call, publisher, viewer
 from tests.support.client import Client
 from tests.support.poll import eventually
-from tests.support.webrtc.simulcast import keeps_seeing, sees
+from tests.support.webrtc.simulcast import Simulcast, keeps_seeing, sees
 
 
 @pytest.fixture
@@ -30,6 +32,28 @@ async def told(client: Client, consumer_id: str, layer: int | None) -> None:
 
     said = {"consumerId": consumer_id} | ({} if layer is None else {"spatialLayer": layer})
     await eventually(lambda: last() == said, what=f"told {layer}")
+
+
+@asynccontextmanager
+async def obeying(ada: Peer, camera: Simulcast) -> AsyncIterator[None]:
+    """The publisher sends what it was last told is needed."""
+
+    async def obey() -> None:
+        heard = 0
+        while True:
+            needs = [e for e in ada.signaling.events if e.type == "producer:layers-needed"]
+            for need in needs[heard:]:
+                camera.active.clear()
+                camera.active.update(range(need.payload.get("spatialLayer", -1) + 1))
+            heard = len(needs)
+            await asyncio.sleep(0.01)
+
+    task = asyncio.create_task(obey())
+    try:
+        async with camera.running():
+            yield
+    finally:
+        task.cancel()
 
 
 async def consume(client: Client, producer_id: str, **more: Any) -> str:
@@ -152,3 +176,46 @@ async def test_key_frame_that_a_viewer_asks_for_is_asked_of_the_publisher(call: 
             )
             assert reply.type == "consumer:keyframe-requested"
             await eventually(lambda: len(camera.requests) > before, what="a request")
+
+
+async def test_viewer_who_enlarges_gets_a_layer_that_its_publisher_had_left_off(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than a silent layer is waited for, 500 ms, and shorter than 5 s.
+    monkeypatch.setattr("services.sfu.core.need.LINGER_MS", 1_000)
+    async with (
+        publisher(call) as (ada, producer_id, camera),
+        viewer(call) as pat,
+        obeying(ada, camera),
+    ):
+        consumer_id = await consume(pat.signaling, producer_id)
+        await sees(pat.media, 2)
+        named = {"consumerId": consumer_id}
+        for _ in range(2):
+            await pat.signaling.ask("consumer:set-layers", {**named, "spatialLayer": 0})
+            await eventually(lambda: camera.active == {0}, what="the others are left off")
+            await keeps_seeing(pat.media, 0, packets=50)
+            before = len(camera.requests)
+            await pat.signaling.ask("consumer:set-layers", {**named, "spatialLayer": 2})
+            await sees(pat.media, 2)
+            await told(pat.signaling, consumer_id, 2)
+            # Of one of the layers that began: it makes key frames of all.
+            assert set(camera.requests[before:]) & {1, 2}
+
+
+async def test_publisher_who_sends_nothing_starts_for_the_first_viewer(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.sfu.core.need.LINGER_MS", 200)
+    async with (
+        publisher(call) as (ada, producer_id, camera),
+        viewer(call) as pat,
+        obeying(ada, camera),
+    ):
+        for layer in (0, 2, 1):
+            await eventually(lambda: camera.active == set(), what="nothing is sent")
+            low = {"preferredLayers": {"spatialLayer": layer}}
+            consumer_id = await consume(pat.signaling, producer_id, **low)
+            await sees(pat.media, layer)
+            await told(pat.signaling, consumer_id, layer)
+            await pat.signaling.ask("consumer:close", {"consumerId": consumer_id})

@@ -14,6 +14,7 @@ from services.client.python.message import (
     Layers,
     OtherEvent,
     Producer,
+    ProducerLayersNeeded,
     ProducerNew,
     event_of,
 )
@@ -43,6 +44,16 @@ def test_layer_is_absent_while_nothing_is_forwarded() -> None:
     event = event_of(Envelope(type="consumer:layers", payload={"consumerId": "c"}))
     assert isinstance(event, ConsumerLayers)
     assert event.spatial_layer is None
+
+
+@pytest.mark.parametrize("layer", [None, 0])
+def test_layer_that_is_needed_is_absent_while_none_is(layer: int | None) -> None:
+    payload: Json = (
+        {"producerId": "p.1"} if layer is None else {"producerId": "p.1", "spatialLayer": layer}
+    )
+    event = event_of(Envelope(type="producer:layers-needed", payload=payload))
+    assert isinstance(event, ProducerLayersNeeded)
+    assert (event.producer_id, event.spatial_layer, event.seq) == ("p.1", layer, None)
 
 
 def test_event_of_an_unknown_type_is_kept_as_it_came() -> None:

@@ -72,6 +72,21 @@ def test_layer_of_a_consumer_is_absent_while_nothing_is_forwarded(
     assert message.model_dump(by_alias=True, exclude_none=True) == {"consumerId": "p-1.c1", **said}
 
 
+@pytest.mark.parametrize(("layer", "said"), [(0, {"spatialLayer": 0}), (None, {})])
+def test_layer_that_is_needed_of_a_producer_is_absent_while_nothing_is(
+    layer: int | None, said: dict[str, int]
+) -> None:
+    needed = event_pb2.ProducerLayersNeeded(producer_id="p-1.2", spatial_layer=layer)
+    event = event_from_pb(event_pb2.SessionEvent(session_id="s", producer_layers_needed=needed))
+
+    assert event is not None
+    assert event.payload is not None
+    assert event.position is None
+    message = event.payload
+    assert (message.type, message.latest_of) == ("producer:layers-needed", "p-1.2")
+    assert message.model_dump(by_alias=True, exclude_none=True) == {"producerId": "p-1.2", **said}
+
+
 def test_event_of_a_newer_worker_keeps_its_place_and_says_nothing() -> None:
     # Field 1,000 of this schema is nobody's: the tag of an empty message, and its length.
     newer = event_pb2.SessionEvent(session_id="s", epoch="e", seq=3)

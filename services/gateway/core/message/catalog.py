@@ -79,6 +79,7 @@ STATE_EVENTS: tuple[type[Payload], ...] = (
 # Without a number: latest-only, or said once to this connection.
 OTHER_EVENTS: tuple[type[Payload], ...] = (
     media.ConsumerLayers,
+    media.ProducerLayersNeeded,
     sdp.SdpOffered,
     room.RoomWaiting,
     room.RoomMoved,

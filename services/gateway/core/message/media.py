@@ -195,6 +195,18 @@ class ProducerClosed(Payload):
     producer_id: str
 
 
+class ProducerLayersNeeded(Payload):
+    """Latest-only. The highest layer of an own simulcast that viewers need; absent: nothing is."""
+
+    type: ClassVar[str] = "producer:layers-needed"
+    producer_id: str
+    spatial_layer: int | None = None
+
+    @property
+    def latest_of(self) -> str:
+        return self.producer_id
+
+
 class ConsumerPaused(Payload):
     type: ClassVar[str] = "consumer:paused"
     consumer_id: str

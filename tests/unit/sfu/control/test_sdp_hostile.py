@@ -31,7 +31,7 @@ SDP = SdpText()
 def perform(stage: Stage, media: RecordingMedia) -> SdpOffer | None:
     """Do what the room asks for, as a worker does; the offer that it makes, if any."""
     offer = None
-    while effects := stage.room.take_effects():
+    while effects := stage.room.take_effects(0):
         for asked in effects:
             if isinstance(asked, effect.OfferSdp):
                 offer = asked.offer

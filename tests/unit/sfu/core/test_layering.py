@@ -27,19 +27,21 @@ class Call:
         self.producer = self.stage.publish(self.candidate, rtp_parameters=SIMULCAST)
         for layer in active:
             self.encoding(layer)
-        self.stage.room.take_effects()
+        self.stage.room.take_effects(0)
         self.made = self.stage.subscribe(self.proctor, self.producer, **consume)
         self.consumer_id = self.made.consumer.consumer_id
         (self.spec,) = [
             each.spec
-            for each in self.stage.room.take_effects()
+            for each in self.stage.room.take_effects(0)
             if isinstance(each, effect.AddConsumer)
         ]
 
     def encoding(self, layer: int, active: bool = True, now_ms: int = 0) -> Aftermath:
         router = self.stage.room.router
         return self.stage.after(
-            lambda: router.encoding_changed(self.producer.producer_id, layer, now_ms, active=active)
+            lambda: router.layering.encoding_changed(
+                self.producer.producer_id, layer, now_ms, active=active
+            )
         )
 
     def wish(self, spatial: int, temporal: int | None = None) -> Aftermath:
@@ -51,7 +53,9 @@ class Call:
 
     def starts(self, layer: int) -> Aftermath:
         router = self.stage.room.router
-        return self.stage.after(lambda: router.consumer_layer_changed(self.consumer_id, layer))
+        return self.stage.after(
+            lambda: router.layering.consumer_layer_changed(self.consumer_id, layer)
+        )
 
     def layer_set(self, layer: int) -> effect.SetConsumerLayer:
         return effect.SetConsumerLayer(self.consumer_id, layer)
@@ -96,7 +100,7 @@ def test_wish_for_a_layer_that_does_not_exist_means_the_highest() -> None:
     router = call.stage.room.router
     counted = router.set_layers(call.proctor, call.consumer_id, PreferredLayers(7, 7))
     assert counted == PreferredLayers(2, 7)
-    assert call.stage.room.take_effects() == [call.layer_set(2)]
+    assert call.stage.room.take_effects(0) == [call.layer_set(2)]
 
 
 def test_wish_for_a_layer_that_is_not_sent_gets_the_best_below_until_it_is() -> None:
@@ -125,10 +129,10 @@ def test_layer_that_flaps_is_taken_again_when_its_time_has_come() -> None:
     call.encoding(1, active=False)
     assert call.encoding(1, now_ms=1_000).commands == []
     assert call.stage.room.deadline_ms() == HOLD_OFF_MS
-    assert router.held_back(HOLD_OFF_MS - 1) == []
-    assert router.held_back(HOLD_OFF_MS) == [call.producer]
+    assert router.layering.held_back(HOLD_OFF_MS - 1) == []
+    assert router.layering.held_back(HOLD_OFF_MS) == [call.producer]
     released = call.stage.after(
-        lambda: router.release_layers(call.producer.producer_id, HOLD_OFF_MS)
+        lambda: router.layering.release(call.producer.producer_id, HOLD_OFF_MS)
     )
     assert released.commands == [call.layer_set(1)]
     assert call.stage.room.deadline_ms() is None
@@ -239,9 +243,9 @@ def test_stream_with_one_encoding_is_never_switched(kind: Kind) -> None:
 
     def everything() -> None:
         assert router.set_layers(eve, consumer_id, PreferredLayers(2)) is None
-        router.encoding_changed(producer.producer_id, 0, 0, active=True)
-        router.consumer_layer_changed(consumer_id, 0)
-        router.encoding_changed(producer.producer_id, 0, 0, active=False)
+        router.layering.encoding_changed(producer.producer_id, 0, 0, active=True)
+        router.layering.consumer_layer_changed(consumer_id, 0)
+        router.layering.encoding_changed(producer.producer_id, 0, 0, active=False)
 
     assert stage.after(everything).effects == []
 
@@ -319,7 +323,7 @@ def test_absurd_layer_is_refused_at_consume_and_after_and_changes_nothing() -> N
         with pytest.raises(Refusal) as refused:
             action()
         assert (refused.value.code, refused.value.reason) == (Code.INVALID_MESSAGE, "BAD_LAYER")
-    assert call.stage.room.take_effects() == []
+    assert call.stage.room.take_effects(0) == []
 
 
 def test_word_of_the_media_side_about_what_is_closed_changes_nothing() -> None:
@@ -330,4 +334,7 @@ def test_word_of_the_media_side_about_what_is_closed_changes_nothing() -> None:
     router.close_producer(call.candidate, call.producer.producer_id)
     assert call.encoding(2, active=False).effects == []
     gone = ProducerId("cam.9")
-    assert call.stage.after(lambda: router.encoding_changed(gone, 0, 0, active=True)).effects == []
+    assert (
+        call.stage.after(lambda: router.layering.encoding_changed(gone, 0, 0, active=True)).effects
+        == []
+    )

@@ -191,7 +191,7 @@ def test_bad_join_is_refused_and_changes_nothing(change: dict[str, Any]) -> None
         stage.join("ann", **change)
     assert refused.value.code is Code.INVALID_MESSAGE
     assert stage.room.is_empty
-    assert stage.room.take_effects() == []
+    assert stage.room.take_effects(0) == []
 
 
 def test_stopping_a_room_ends_every_session_and_transport() -> None:
@@ -312,7 +312,7 @@ class _Actor:
         return self.stage.room.roster.find_peer(PeerId(f"p{index}"))
 
     def _collect(self) -> None:
-        for effect in self.stage.room.take_effects():
+        for effect in self.stage.room.take_effects(0):
             if isinstance(effect, TellSession):
                 self.seqs.setdefault(effect.session_id, []).append(effect.seq)
                 session = self.stage.room.roster.sessions.get(effect.session_id)

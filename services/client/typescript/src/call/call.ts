@@ -26,6 +26,11 @@ export interface CallOptions {
    * the roster changes and at `refresh`. Without it nothing is received.
    */
   wants?: Wants;
+  /**
+   * Whether a camera or screen is sent in all of its layers, at all times. If not, those that no
+   * viewer needs are switched off until one does; `publication.neededLayers` says which.
+   */
+  sendAllLayers?: boolean;
   /** For environments without a global WebSocket. */
   webSocket?: typeof WebSocket;
   /** For environments without WebRTC. */
@@ -66,7 +71,7 @@ export interface CallEvents {
   onTrackGone?: (track: RemoteTrack) => void;
   /** `track.layer` has changed since `onTrack`. */
   onLayer?: (track: RemoteTrack) => void;
-  /** State, error or pausing of one's own publication has changed. */
+  /** State, error, pausing or needed layers of one's own publication have changed. */
   onPublication?: (publication: Publication) => void;
 }
 

@@ -13,6 +13,8 @@ export interface MediaOptions {
   /** The browser's abilities, narrowed to what the room's router can do. */
   device: Promise<Device>;
   iceServers: () => RTCIceServer[];
+  /** Whether layers are sent that nobody needs. */
+  sendAllLayers: boolean;
 }
 
 export interface MediaEvents {
@@ -37,7 +39,7 @@ export class Media {
   readonly #transportIds = new Set<string>();
   #states: MediaStates = {};
 
-  constructor({ client, device, iceServers }: MediaOptions, events: MediaEvents) {
+  constructor({ client, device, iceServers, sendAllLayers }: MediaOptions, events: MediaEvents) {
     this.#events = events;
     const onFailed = (error: unknown) => this.#fail(error);
     device.catch(onFailed);
@@ -50,7 +52,7 @@ export class Media {
       onMediaState: (direction, state) => this.#onState(direction, state),
     };
     this.#subscriber = new Subscriber(this.#link, { ...events, onFailed });
-    this.#publisher = new Publisher(this.#link, onFailed);
+    this.#publisher = new Publisher(this.#link, sendAllLayers, onFailed);
   }
 
   /** Whether a transport of the server's is this media's. */
@@ -77,6 +79,11 @@ export class Media {
 
   producerChanged(producerId: string, paused: boolean, muted: boolean): void {
     this.#publisher.producerChanged(producerId, paused, muted);
+  }
+
+  /** How many layers of an own producer are needed, from the lowest. */
+  layersNeeded(producerId: string, count: number): void {
+    this.#publisher.layersNeeded(producerId, count);
   }
 
   layerChanged(consumerId: string, layer: number | undefined): void {

@@ -27,6 +27,11 @@ export interface Publication {
   readonly paused: boolean;
   /** A moderator holds it: nobody gets it, whatever `paused` says, until the moderator lets go. */
   readonly muted: boolean;
+  /**
+   * How many of its layers the viewers need, from the lowest; 0: nobody is watching. Undefined: the
+   * server has not said, which means all, or there are none.
+   */
+  readonly neededLayers: number | undefined;
   /** Stops sending at once, and tells the others. The preview of the track goes on. */
   pause(): void;
   resume(): void;
@@ -68,6 +73,7 @@ export class LocalPublication implements Publication {
   #error: CallError | undefined;
   #paused = false;
   #muted = false;
+  #neededLayers: number | undefined;
 
   /** Throws a CallError of code TRACK: `TRACK_ENDED` or `WRONG_KIND`. */
   constructor(
@@ -107,6 +113,10 @@ export class LocalPublication implements Publication {
     return this.#muted;
   }
 
+  get neededLayers(): number | undefined {
+    return this.#neededLayers;
+  }
+
   pause(): void {
     this.#setPaused(true);
   }
@@ -143,6 +153,7 @@ export class LocalPublication implements Publication {
     this.#current = sending;
     // The next session's server says so anew.
     this.#muted = false;
+    this.#neededLayers = undefined;
     this.#become("publishing");
   }
 
@@ -162,6 +173,14 @@ export class LocalPublication implements Publication {
   setMuted(sending: Sending, muted: boolean): void {
     if (this.#current !== sending || this.#muted === muted || this.#state === "ended") return;
     this.#muted = muted;
+    this.#onChange(this);
+  }
+
+  /** How many layers the viewers of what a session sends need. */
+  setNeededLayers(sending: Sending, count: number): void {
+    if (this.#current !== sending || this.#neededLayers === count) return;
+    if (this.#state === "ended") return;
+    this.#neededLayers = count;
     this.#onChange(this);
   }
 

@@ -15,12 +15,19 @@ export class Publisher {
   readonly #senderByAppData = new WeakMap<AppData, Sender>();
   /** Producers that a moderator holds, also those whose making is not complete. */
   readonly #muted = new Set<string>();
+  /** How many layers of a producer are needed, as last told; as above. */
+  readonly #needed = new Map<string, number>();
+  readonly #sendAllLayers: boolean;
   #transport: Promise<Transport> | undefined;
   #closed = false;
 
-  /** `onFailed` is told what keeps everything from being sent; what concerns one, the publication. */
-  constructor(link: Link, onFailed: (error: CallError) => void) {
+  /**
+   * `sendAllLayers`: also those that nobody needs. `onFailed` is told what keeps everything from being
+   * sent; what concerns one, the publication.
+   */
+  constructor(link: Link, sendAllLayers: boolean, onFailed: (error: CallError) => void) {
     this.#link = link;
+    this.#sendAllLayers = sendAllLayers;
     this.#onFailed = onFailed;
   }
 
@@ -28,7 +35,9 @@ export class Publisher {
     if (this.#closed || publication.state === "ended") return;
     const sender = new Sender(this.#link, publication);
     for (const other of this.#senders.keys()) {
-      if (other.closed) this.#senders.delete(other);
+      if (!other.closed) continue;
+      this.#senders.delete(other);
+      this.#needed.delete(other.producerId ?? "");
     }
     this.#senders.set(sender, publication);
     this.#senderByAppData.set(sender.appData, sender);
@@ -58,6 +67,14 @@ export class Publisher {
     }
   }
 
+  /** How many layers of a producer are needed, from the lowest. */
+  layersNeeded(producerId: string, count: number): void {
+    this.#needed.set(producerId, count);
+    for (const [sender, publication] of this.#senders) {
+      if (sender.producerId === producerId) this.#heedNeed(sender, publication);
+    }
+  }
+
   close(): void {
     this.#closed = true;
     this.#transport?.then(
@@ -77,6 +94,14 @@ export class Publisher {
     if (sender.closed) return;
     publication.succeed(sender);
     publication.setMuted(sender, this.#muted.has(sender.producerId ?? ""));
+    this.#heedNeed(sender, publication);
+  }
+
+  #heedNeed(sender: Sender, publication: LocalPublication): void {
+    const needed = this.#needed.get(sender.producerId ?? "");
+    if (needed === undefined) return;
+    publication.setNeededLayers(sender, needed);
+    if (!this.#sendAllLayers) sender.sendLayers(needed);
   }
 
   #ready(): Promise<Transport> {
@@ -119,6 +144,7 @@ export class Publisher {
 // Of mediasoup-client's steps, several of which may wait for each other and for the server.
 const PRODUCE_TIMEOUT_MS = 30_000;
 const REPLACE_TIMEOUT_MS = 10_000;
+const LAYERS_TIMEOUT_MS = 10_000;
 
 /** One producer. What is wished while it is being made is done when it is there. */
 class Sender implements Sending {
@@ -127,6 +153,7 @@ class Sender implements Sending {
   readonly #publication: LocalPublication;
   #paused: Agreement<boolean> | undefined;
   #announced = false;
+  #layers: Agreement<number> | undefined;
   #producer: Producer | undefined;
   #closed = false;
 
@@ -162,6 +189,7 @@ class Sender implements Sending {
       return;
     }
     this.#paused = this.#agreement(producer, this.#announced);
+    this.#layers = layersOf(producer);
     this.setPaused(this.#publication.paused);
     if (this.#publication.track !== track) await this.replaceTrack(this.#publication.track);
   }
@@ -196,6 +224,11 @@ class Sender implements Sending {
     await within(REPLACE_TIMEOUT_MS, "Replacing the track", replacing);
   }
 
+  /** Sends so many of the layers, from the lowest. */
+  sendLayers(count: number): void {
+    this.#layers?.wish(count);
+  }
+
   async getStats(): Promise<RTCStatsReport | undefined> {
     const producer = this.#producer;
     if (!producer || producer.closed) return undefined;
@@ -205,8 +238,7 @@ class Sender implements Sending {
   /** The publication is over. */
   close(): void {
     if (this.#closed) return;
-    this.#closed = true;
-    this.#paused?.close();
+    this.abandon();
     if (this.#producer) this.#end(this.#producer);
   }
 
@@ -214,6 +246,7 @@ class Sender implements Sending {
   abandon(): void {
     this.#closed = true;
     this.#paused?.close();
+    this.#layers?.close();
   }
 
   #agreement(producer: Producer, told: boolean): Agreement<boolean> {
@@ -234,5 +267,31 @@ class Sender implements Sending {
 
   #tellPaused(producerId: string, paused: boolean): Promise<unknown> {
     return ask(this.#link, paused ? "producer:pause" : "producer:resume", { producerId });
+  }
+}
+
+/** Brings the browser to send as many layers as are wished for; it begins with all of them. */
+function layersOf(producer: Producer): Agreement<number> {
+  return new Agreement(
+    producer.rtpParameters.encodings?.length ?? 1,
+    (count) => within(LAYERS_TIMEOUT_MS, "Switching layers", setLayers(producer, count)),
+    (error) => {
+      // biome-ignore lint/suspicious/noConsole: more is sent than needed, or less; no page can help it
+      console.warn("Layers of a simulcast could not be switched.", error);
+    },
+  );
+}
+
+/**
+ * Goes through mediasoup-client, which does one thing after another on a transport. It also says in
+ * the answers that it writes which layers are off: else the browser would switch them on with the next
+ * answer that it is given. Rejects where the browser does not do it.
+ */
+async function setLayers(producer: Producer, count: number): Promise<void> {
+  await producer.setMaxSpatialLayer(count - 1);
+  // mediasoup-client says nothing of a failure.
+  const { encodings = [] } = producer.rtpSender?.getParameters() ?? {};
+  if (encodings.some(({ active }, layer) => active !== layer < count)) {
+    throw new CallError("BROWSER", "LAYERS_NOT_SWITCHED", "The browser did not switch layers.");
   }
 }

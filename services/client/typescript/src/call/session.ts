@@ -28,6 +28,8 @@ export interface SessionOptions {
   want: (participant: Participant, producer: ProducerInfo) => Want | undefined;
   /** What to publish on entering; `publish` sends those that come later. */
   publications: ReadonlySet<LocalPublication>;
+  /** Whether layers are sent that nobody needs. */
+  sendAllLayers?: boolean;
   /** For environments without a global WebSocket. */
   webSocket?: typeof WebSocket;
   /** For environments without WebRTC. */
@@ -170,7 +172,10 @@ export class Session {
     const client = this.#client;
     const device = this.#load(state);
     const media: Media = new Media(
-      { client, device, iceServers: () => this.#iceServers },
+      {
+        ...{ client, device, iceServers: () => this.#iceServers },
+        sendAllLayers: this.#options.sendAllLayers ?? false,
+      },
       {
         onTrack: this.#events.onTrack,
         onTrackGone: this.#events.onTrackGone,
@@ -212,6 +217,9 @@ export class Session {
       case "consumer:layers":
         this.#onLayers(event.payload);
         return;
+      case "producer:layers-needed":
+        this.#onLayersNeeded(event.payload);
+        return;
       case "consumer:closed":
         this.#media?.consumerClosed(event.payload.consumerId);
         return;
@@ -228,6 +236,11 @@ export class Session {
   #onLayers({ consumerId, spatialLayer }: Events["consumer:layers"]): void {
     const layer = Number.isInteger(spatialLayer) ? spatialLayer : undefined;
     this.#media?.layerChanged(consumerId, layer);
+  }
+
+  #onLayersNeeded({ producerId, spatialLayer }: Events["producer:layers-needed"]): void {
+    const highest = Number.isInteger(spatialLayer) ? (spatialLayer as number) : -1;
+    this.#media?.layersNeeded(producerId, highest + 1);
   }
 
   #onStateEvent(event: SignalingEvent): void {

@@ -243,6 +243,8 @@ export interface Events {
   "consumer:closed": { consumerId: string };
   /** Without a layer: nothing is forwarded, because either side is paused. */
   "consumer:layers": { consumerId: string; spatialLayer?: number };
+  /** Of this peer's own. Without a layer: nobody needs anything of it. */
+  "producer:layers-needed": { producerId: string; spatialLayer?: number };
   "transport:closed": { transportId: string; reason?: string };
   "room:moved": { epoch: string };
   /** A younger token in place of the one before. */

@@ -314,6 +314,35 @@ class ConsumerLayers(_message.Message):
 Global___ConsumerLayers: _TypeAlias = ConsumerLayers  # noqa: Y015
 
 @_typing.final
+class ProducerLayersNeeded(_message.Message):
+    """Which layers of this session's own simulcast its viewers need from now on. Latest-only. Before the
+    first one: all of them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    SPATIAL_LAYER_FIELD_NUMBER: _builtins.int
+    producer_id: _builtins.str
+    spatial_layer: _builtins.int
+    """The highest; those below are needed too. Absent: nobody needs anything."""
+    def __init__(
+        self,
+        *,
+        producer_id: _builtins.str = ...,
+        spatial_layer: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_spatial_layer", b"_spatial_layer", "spatial_layer", b"spatial_layer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_spatial_layer", b"_spatial_layer", "producer_id", b"producer_id", "spatial_layer", b"spatial_layer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__spatial_layer: _TypeAlias = _typing.Literal["spatial_layer"]  # noqa: Y015
+    _WhichOneofArgType__spatial_layer: _TypeAlias = _typing.Literal["_spatial_layer", b"_spatial_layer"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__spatial_layer) -> _WhichOneofReturnType__spatial_layer | None: ...
+
+Global___ProducerLayersNeeded: _TypeAlias = ProducerLayersNeeded  # noqa: Y015
+
+@_typing.final
 class SdpOffer(_message.Message):
     """An offer of the server, on the connection over which this session receives as a plain WebRTC client.
     Latest-only; the next one comes after its answer.
@@ -459,6 +488,7 @@ class SessionEvent(_message.Message):
     TRANSPORT_CLOSED_FIELD_NUMBER: _builtins.int
     CONSUMER_LAYERS_FIELD_NUMBER: _builtins.int
     SDP_OFFER_FIELD_NUMBER: _builtins.int
+    PRODUCER_LAYERS_NEEDED_FIELD_NUMBER: _builtins.int
     PARTICIPANT_WAITING_FIELD_NUMBER: _builtins.int
     MESSAGE_RECEIVED_FIELD_NUMBER: _builtins.int
     ROOM_LOCKED_FIELD_NUMBER: _builtins.int
@@ -500,6 +530,8 @@ class SessionEvent(_message.Message):
     @_builtins.property
     def sdp_offer(self) -> Global___SdpOffer: ...
     @_builtins.property
+    def producer_layers_needed(self) -> Global___ProducerLayersNeeded: ...
+    @_builtins.property
     def participant_waiting(self) -> Global___ParticipantWaiting: ...
     @_builtins.property
     def message_received(self) -> Global___MessageReceived: ...
@@ -528,16 +560,17 @@ class SessionEvent(_message.Message):
         transport_closed: Global___TransportClosed | None = ...,
         consumer_layers: Global___ConsumerLayers | None = ...,
         sdp_offer: Global___SdpOffer | None = ...,
+        producer_layers_needed: Global___ProducerLayersNeeded | None = ...,
         participant_waiting: Global___ParticipantWaiting | None = ...,
         message_received: Global___MessageReceived | None = ...,
         room_locked: Global___RoomLocked | None = ...,
         room_unlocked: Global___RoomUnlocked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "transport_closed", b"transport_closed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "sdp_offer", "participant_waiting", "message_received", "room_locked", "room_unlocked"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "sdp_offer", "producer_layers_needed", "participant_waiting", "message_received", "room_locked", "room_unlocked"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
