@@ -27,6 +27,8 @@ from services.client.python.message import (
     RoomState,
     RoomTold,
     SessionClosing,
+    Speaker,
+    SpeakerActive,
     TransportGone,
 )
 from services.client.python.publication import Publication, published
@@ -57,6 +59,8 @@ class Session:
         self.state = state
         self.roster = Roster()
         self.roster.load(state)
+        # Who speaks, the loudest first, oneself included; as last heard while the line is down.
+        self.speakers: tuple[Speaker, ...] = ()
         self.publications: dict[str, Publication] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self._dtls_role: DtlsRole = dtls_role
@@ -159,6 +163,8 @@ class Session:
             case ConsumerChanged(consumer_id=consumer_id) | ConsumerLayers(consumer_id=consumer_id):
                 if consumer_id in self.subscriptions:
                     self.subscriptions[consumer_id].apply(event)
+            case SpeakerActive(speakers=speakers):
+                self.speakers = tuple(speakers)
             case TransportGone(reason=reason):
                 self._lose_media(reason)
         self._wake()
@@ -166,6 +172,7 @@ class Session:
     def _reload(self, state: RoomState) -> None:
         """Go by the state of the room where events could not be told."""
         if state.epoch != self.state.epoch:
+            self.speakers = ()
             self._lose_media("the room has another worker")
         self.state = state
         self.roster = Roster()

@@ -146,6 +146,12 @@ def participant_to_wire(participant: event.ParticipantView) -> room_pb2.Particip
     )
 
 
+def speaker_to_wire(speaker: event.Speaker) -> event_pb2.Speaker:
+    return event_pb2.Speaker(
+        peer_id=speaker.peer_id, producer_id=speaker.producer_id, level=speaker.level
+    )
+
+
 def connection_to_wire(connection_id: ConnectionId | None, session_id: SessionId) -> str:
     """Empty for the connection that the session began on, and for nobody's."""
     return connection_id if connection_id and str(connection_id) != session_id else ""
@@ -174,6 +180,9 @@ def _put_event(message: event_pb2.SessionEvent, fact: event.Event) -> None:
             _put_participant_event(message, fact)
         case event.MessageReceived() | event.RoomLocked() | event.RoomUnlocked():
             _put_room_event(message, fact)
+        case event.SpeakersActive(speakers=speakers):
+            message.speakers_active.SetInParent()
+            message.speakers_active.speakers.extend(map(speaker_to_wire, speakers))
         case event.ProducerNew(peer_id=peer_id, producer=producer):
             message.producer_new.CopyFrom(
                 event_pb2.ProducerNew(

@@ -120,6 +120,21 @@ class ConsumerLayers:
 
 
 @dataclass(frozen=True, slots=True)
+class Speaker:
+    peer_id: PeerId
+    producer_id: ProducerId
+    # -dBov: 0 is the loudest there is.
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakersActive:
+    """Latest-only. Who speaks from now on, the loudest first; nobody else does."""
+
+    speakers: tuple[Speaker, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SdpOffered:
     """Latest-only. The server's offer for the client's receiving connection."""
 
@@ -167,6 +182,7 @@ Event = (
     | ConsumerResumed
     | ConsumerClosed
     | ConsumerLayers
+    | SpeakersActive
     | SdpOffered
     | TransportClosed
     | MessageReceived

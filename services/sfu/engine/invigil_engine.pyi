@@ -188,7 +188,7 @@ class Engine:
         """Ask for ("audio_levels", token, levels): how loud each audio producer was since this was
         asked last, in -dBov (RFC 6464), by its publisher's word.
 
-        The mean over time; what is quieter than 60, and time without packets, counts as 60. Producers
-        that were silent or are paused are left out. `producers`: how many there may be (at most
-        65,535), so that the engine's thread need not make room.
+        The mean over time; what is quieter than 60, and time without packets, counts as 60.
+        Producers that were silent or are paused are left out. `producers`: how many there may be
+        (at most 65,535), so that the engine's thread need not make room.
         """

@@ -9,6 +9,7 @@ from services.gateway.core.message import (
     peer,
     room,
     sdp,
+    speaker,
     stats,
     text,
     transport,
@@ -79,6 +80,7 @@ STATE_EVENTS: tuple[type[Payload], ...] = (
 # Without a number: latest-only, or said once to this connection.
 OTHER_EVENTS: tuple[type[Payload], ...] = (
     media.ConsumerLayers,
+    speaker.SpeakerActive,
     sdp.SdpOffered,
     room.RoomWaiting,
     room.RoomMoved,

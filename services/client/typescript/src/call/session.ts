@@ -10,6 +10,7 @@ import type {
   Role,
   RoomState,
   SignalingEvent,
+  Speaker,
 } from "../signaling/message.js";
 import { Media, mediaFailed } from "./media.js";
 import type { Want } from "./preference.js";
@@ -43,6 +44,7 @@ export interface SessionEvents {
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
   onLayer: (track: RemoteTrack) => void;
+  onSpeakers: (speakers: readonly Speaker[]) => void;
   onMedia: (states: MediaStates) => void;
   /** The connection is lost and the session comes back, or it is back. */
   onConnection: (connection: Connection) => void;
@@ -152,6 +154,7 @@ export class Session {
     }
     this.#media?.close();
     this.#media = this.#newMedia(state);
+    this.#events.onSpeakers([]);
     this.#events.onRoster(this.#roster);
     if (!before && this.#self) this.#events.onJoined(this.#self);
     this.#fill();
@@ -212,6 +215,9 @@ export class Session {
       case "consumer:layers":
         this.#onLayers(event.payload);
         return;
+      case "speaker:active":
+        this.#events.onSpeakers(event.payload.speakers);
+        return;
       case "consumer:closed":
         this.#media?.consumerClosed(event.payload.consumerId);
         return;
@@ -241,6 +247,8 @@ export class Session {
   #onConnection(connection: Connection): void {
     if (this.#ended) return;
     if (this.#client.isIn && this.#isStale) this.#renewMedia();
+    // Nobody knows who speaks meanwhile; it is told again when the connection is back.
+    if (connection === "lost") this.#events.onSpeakers([]);
     this.#events.onConnection(connection);
   }
 

@@ -1,0 +1,208 @@
+"""Who speaks in a room, by how loud the microphones were, and who is told of it."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from services.common.ids import ProducerId, SessionId
+from services.sfu.core.effect import TellLatest, TellOperator
+from services.sfu.core.event import Speaker, SpeakersActive
+from services.sfu.core.peer import Producer, Session
+from services.sfu.core.port import Kind
+from services.sfu.core.roster import Roster
+from services.sfu.core.visibility import Role, may_see
+
+# Levels are in -dBov (RFC 6464): the larger, the quieter.
+
+# What the media side takes for silence.
+SILENCE = 60
+# Speech into a laptop has syllables of 20 to 35 and gaps, which count as 60: together 30 to 45. A
+# room whose noise the browser suppresses is silence, one where it does not is 55 and quieter, and
+# so is typing: a keystroke is a packet or two of the fifteen.
+BEGIN = 50
+# Speech fades at the end of a sentence. What is between the two neither begins nor ends.
+END = 54
+# A pause for breath is shorter: whoever pauses for it speaks.
+HANG_MS = 700
+# Levels are smoothed over about one interval: a door that slams is loud, but no longer than that.
+SMOOTHING_MS = 330
+# A level that differs less than so many dB from the one before is the same: of two who speak at
+# once it is not now this one that is the loudest, by a hair, and now that one.
+STEP = 4
+# Nobody looks at more at once.
+MOST_TOLD = 8
+
+
+@dataclass(slots=True)
+class _Voice:
+    """A microphone that is not silent, or was not a moment ago."""
+
+    producer: Producer
+    level: float = SILENCE
+    # What is told of it.
+    told_level: int = SILENCE
+    # When it was loud enough to go on; None while it does not speak.
+    heard_ms: int | None = None
+
+    def hear(self, level: float, weight: float, now_ms: int) -> None:
+        self.level += (level - self.level) * weight
+        if self.level <= (BEGIN if self.heard_ms is None else END):
+            self.heard_ms = now_ms
+        elif self.heard_ms is not None and now_ms - self.heard_ms >= HANG_MS:
+            self.heard_ms = None
+        if abs(self.level - self.told_level) >= STEP:
+            self.told_level = round(self.level)
+
+    @property
+    def is_over(self) -> bool:
+        return self.heard_ms is None and self.level > SILENCE - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What some sessions are told. It is news where somebody else speaks, or is the loudest."""
+
+    event: SpeakersActive
+    loudest: ProducerId | None
+    who: frozenset[ProducerId]
+
+    def is_news_after(self, before: "_View") -> bool:
+        return (self.loudest, self.who) != (before.loudest, before.who)
+
+
+class Speakers:
+    """Owned by a room, whose roster and producers it reads. The caller owns the clock."""
+
+    def __init__(self, roster: Roster, producers: Mapping[ProducerId, Producer]) -> None:
+        self._roster = roster
+        self._producers = producers
+        # Few: silent microphones have none.
+        self._voices: dict[ProducerId, _Voice] = {}
+        # The loudest first.
+        self._speaking: list[_Voice] = []
+        self._heard_ms: int | None = None
+        # Of sessions that have been told anything.
+        self._told: dict[SessionId, _View] = {}
+        self._told_operator = _QUIET
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether `hear` is to be called: somebody could speak, or is said to."""
+        return bool(self._speaking) or any(map(_is_audio, self._producers.values()))
+
+    def hear(self, levels: Mapping[ProducerId, int], now_ms: int) -> bool:
+        """Decide anew who speaks, and tell those for whom that changes something.
+
+        `levels`: means since the last call; those of silent producers are absent, those of other
+        rooms may be there. Returns whether anybody may have been told.
+        """
+        passed_ms = 0 if self._heard_ms is None else now_ms - self._heard_ms
+        self._heard_ms = now_ms
+        # After a pause of the caller the mean is of all that time: what was before means little.
+        weight = 1 - math.exp(-(passed_ms or SMOOTHING_MS) / SMOOTHING_MS)
+        voices: dict[ProducerId, _Voice] = {}
+        for producer_id, producer in self._producers.items():
+            level, voice = levels.get(producer_id), self._voices.get(producer_id)
+            # Who is muted has stopped in that moment.
+            if producer.paused or (level is None and voice is None):
+                continue
+            if voice is None or voice.producer is not producer:
+                # The id may have been another producer's a moment ago.
+                voice = _Voice(producer)
+            voice.hear(SILENCE if level is None else level, weight, now_ms)
+            if not voice.is_over:
+                voices[producer_id] = voice
+        self._voices = voices
+        speaking = [voice for voice in voices.values() if voice.heard_ms is not None]
+        if not (speaking or self._speaking):
+            return False
+        self._speaking = _loudest_first(speaking)
+        self._tell()
+        return True
+
+    def tell_again(self, session: Session) -> None:
+        """Tell a client that was away what it may have missed: such events are kept in no log."""
+        if session.session_id not in self._told:
+            return
+        seen = (
+            voice
+            for voice in self._speaking
+            # It may have ended since they were heard.
+            if self._producers.get(voice.producer.producer_id) is voice.producer
+            and self._roster.sees_producer(session, voice.producer)
+        )
+        self._tell_one(session, _view_of(seen), is_repeat=True)
+
+    def _tell(self) -> None:
+        """Those who see the same are told the same.
+
+        There is a view for each role, and one for each of the few who see somebody besides.
+        """
+        everybody = _view_of(self._speaking)
+        if everybody.is_news_after(self._told_operator):
+            self._told_operator = everybody
+            self._roster.do(TellOperator(None, everybody.event))
+        of_role = {role: [v for v in self._speaking if self._is_for(role, v)] for role in Role}
+        view_of_role = {role: _view_of(voices) for role, voices in of_role.items()}
+        besides = self._seen_besides()
+        for session in self._roster.sessions.values():
+            more = besides.get(session.session_id)
+            if more is None:
+                self._tell_one(session, view_of_role[session.role])
+            else:
+                most = of_role[session.role][:MOST_TOLD]
+                self._tell_one(session, _view_of(_loudest_first([*most, *more])))
+        if len(self._told) > len(self._roster):
+            present = self._roster.sessions
+            self._told = {id_: view for id_, view in self._told.items() if id_ in present}
+
+    def _tell_one(self, session: Session, view: _View, *, is_repeat: bool = False) -> None:
+        before = self._told.get(session.session_id, _QUIET)
+        if is_repeat or view.is_news_after(before):
+            self._told[session.session_id] = view
+            self._roster.do(TellLatest(session.session_id, view.event))
+
+    def _is_for(self, role: Role, voice: _Voice) -> bool:
+        """Whether everybody of this role sees the speaker."""
+        owner = self._roster.sessions[voice.producer.session_id]
+        is_for_all = voice.producer.audience is None
+        return is_for_all and may_see(self._roster.settings.visibility, role, owner.role)
+
+    def _seen_besides(self) -> dict[SessionId, list[_Voice]]:
+        """Who hears more than their role does: their own voice, or one that is for them alone."""
+        besides: dict[SessionId, list[_Voice]] = {}
+        for voice in self._speaking:
+            producer = voice.producer
+            owner = self._roster.sessions[producer.session_id]
+            hearers = [owner] if not self._is_for(owner.role, voice) else []
+            for peer_id in producer.audience or ():
+                hearer = self._roster.find_peer(peer_id)
+                if hearer is not None and self._roster.sees_producer(hearer, producer):
+                    hearers.append(hearer)
+            for hearer in hearers:
+                besides.setdefault(hearer.session_id, []).append(voice)
+        return besides
+
+
+def _is_audio(producer: Producer) -> bool:
+    return producer.kind is Kind.AUDIO
+
+
+def _loudest_first(voices: Iterable[_Voice]) -> list[_Voice]:
+    return sorted(voices, key=lambda voice: voice.told_level)
+
+
+def _view_of(loudest_first: Iterable[_Voice]) -> _View:
+    speakers = tuple(
+        Speaker(voice.producer.peer_id, voice.producer.producer_id, voice.told_level)
+        for voice in islice(loudest_first, MOST_TOLD)
+    )
+    return _View(
+        SpeakersActive(speakers),
+        speakers[0].producer_id if speakers else None,
+        frozenset(speaker.producer_id for speaker in speakers),
+    )
+
+
+_QUIET = _view_of(())
