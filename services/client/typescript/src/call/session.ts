@@ -154,7 +154,6 @@ export class Session {
     }
     this.#media?.close();
     this.#media = this.#newMedia(state);
-    this.#events.onSpeakers([]);
     this.#events.onRoster(this.#roster);
     if (!before && this.#self) this.#events.onJoined(this.#self);
     this.#fill();
