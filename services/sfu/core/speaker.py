@@ -27,9 +27,12 @@ END = 54
 HANG_MS = 700
 # Levels are smoothed over about one interval: a door that slams is loud, but no longer than that.
 SMOOTHING_MS = 330
-# A level that differs less than so many dB from the one before is the same: of two who speak at
-# once it is not now this one that is the loudest, by a hair, and now that one.
+# What is told is smoothed over a phrase, and is the same while it differs by fewer dB than STEP: of
+# two who speak at once it is not now this one that is the loudest, and with the next word that one.
+PHRASE_MS = 1_500
 STEP = 4
+# The place of whoever begins, behind all others.
+NEWCOMER = 1 << 31
 # Nobody looks at more at once.
 MOST_TOLD = 8
 
@@ -40,19 +43,29 @@ class _Voice:
 
     producer: Producer
     level: float = SILENCE
-    # What is told of it.
-    told_level: int = SILENCE
     # When it was loud enough to go on; None while it does not speak.
     heard_ms: int | None = None
+    # How loud it is while it speaks, and what is told of that.
+    phrase_level: float = SILENCE
+    told_level: int = SILENCE
+    # Among those who speak: of two who are as loud, whoever was the louder one stays it.
+    place: int = NEWCOMER
 
-    def hear(self, level: float, weight: float, now_ms: int) -> None:
-        self.level += (level - self.level) * weight
-        if self.level <= (BEGIN if self.heard_ms is None else END):
+    def hear(self, level: float, passed_ms: int, now_ms: int) -> None:
+        self.level += (level - self.level) * _weight(passed_ms, SMOOTHING_MS)
+        if self.heard_ms is None:
+            if self.level <= BEGIN:
+                self.heard_ms = now_ms
+                self.phrase_level = self.level
+                self.told_level = round(self.level)
+            return
+        if self.level <= END:
             self.heard_ms = now_ms
-        elif self.heard_ms is not None and now_ms - self.heard_ms >= HANG_MS:
+        elif now_ms - self.heard_ms >= HANG_MS:
             self.heard_ms = None
-        if abs(self.level - self.told_level) >= STEP:
-            self.told_level = round(self.level)
+        self.phrase_level += (self.level - self.phrase_level) * _weight(passed_ms, PHRASE_MS)
+        if abs(self.phrase_level - self.told_level) >= STEP:
+            self.told_level = round(self.phrase_level)
 
     @property
     def is_over(self) -> bool:
@@ -97,10 +110,8 @@ class Speakers:
         `levels`: means since the last call; those of silent producers are absent, those of other
         rooms may be there. Returns whether anybody may have been told.
         """
-        passed_ms = 0 if self._heard_ms is None else now_ms - self._heard_ms
+        passed_ms = SMOOTHING_MS if self._heard_ms is None else now_ms - self._heard_ms
         self._heard_ms = now_ms
-        # After a pause of the caller the mean is of all that time: what was before means little.
-        weight = 1 - math.exp(-(passed_ms or SMOOTHING_MS) / SMOOTHING_MS)
         voices: dict[ProducerId, _Voice] = {}
         for producer_id, producer in self._producers.items():
             level, voice = levels.get(producer_id), self._voices.get(producer_id)
@@ -110,7 +121,7 @@ class Speakers:
             if voice is None or voice.producer is not producer:
                 # The id may have been another producer's a moment ago.
                 voice = _Voice(producer)
-            voice.hear(SILENCE if level is None else level, weight, now_ms)
+            voice.hear(SILENCE if level is None else level, passed_ms, now_ms)
             if not voice.is_over:
                 voices[producer_id] = voice
         self._voices = voices
@@ -118,6 +129,8 @@ class Speakers:
         if not (speaking or self._speaking):
             return False
         self._speaking = _loudest_first(speaking)
+        for place, voice in enumerate(self._speaking):
+            voice.place = place
         self._tell()
         return True
 
@@ -185,12 +198,17 @@ class Speakers:
         return besides
 
 
+def _weight(passed_ms: int, over_ms: int) -> float:
+    """Of the mean of the last `passed_ms` in an average over about `over_ms`."""
+    return 1 - math.exp(-passed_ms / over_ms)
+
+
 def _is_audio(producer: Producer) -> bool:
     return producer.kind is Kind.AUDIO
 
 
 def _loudest_first(voices: Iterable[_Voice]) -> list[_Voice]:
-    return sorted(voices, key=lambda voice: voice.told_level)
+    return sorted(voices, key=lambda voice: (voice.told_level, voice.place))
 
 
 def _view_of(loudest_first: Iterable[_Voice]) -> _View:
