@@ -11,6 +11,8 @@ from tests.support.browser import Tile
 from tests.support.chromium import ChromiumTab, chromium
 from tests.support.cluster import Cluster
 from tests.support.console import part, until_data, until_says
+from tests.support.firefox import firefox
+from tests.support.firefox_tab import new_tab as new_firefox_tab
 from tests.support.poll import until
 from tests.support.voice import write_voice
 
@@ -69,6 +71,21 @@ async def test_ring_is_around_whoever_speaks_and_goes_when_they_mute(
     await part(proctor, "tile-open").last.click()
     await until_data(proctor, "stage", "speaking", "true")
     await proctor.page.screenshot(path=tmp_path / "stage.png")
+
+
+async def test_ring_is_around_a_speaker_in_firefox(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    proctor = await open_tab(cluster.link(room, "proctor", "Grace"))
+    async with firefox() as bidi:
+        candidate = await new_firefox_tab(bidi)
+        await candidate.open(cluster.link(room, "candidate", "Ada"))
+        await candidate.until_good()
+        # Its fake microphone hums.
+        await until_ring(proctor, "Ada", 1)
+        await candidate.click("microphone-switch")
+        await until_ring(proctor, "Ada", 0)
+        assert candidate.errors == []
 
 
 async def test_candidate_sees_that_a_proctor_speaks_to_all(

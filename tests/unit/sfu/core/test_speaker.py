@@ -180,6 +180,18 @@ def test_loudest_is_first_and_changes_only_for_more_than_a_hair(scene: Scene) ->
     assert all_told(changed, eve)[-1] == ["ada", "ben"]
 
 
+def test_two_who_take_turns_in_words_are_told_once(scene: Scene) -> None:
+    eve = scene.join("eve", Role.PROCTOR)
+    _, ada = scene.microphone("ada")
+    _, ben = scene.microphone("ben")
+    scene.hear_for(3, (ada, LOUD_SPEECH), (ben, SPEECH))
+    turns = [
+        scene.hear((ada, LOUD_SPEECH if turn % 2 else 40), (ben, 40 if turn % 2 else LOUD_SPEECH))
+        for turn in range(40)
+    ]
+    assert len(all_told(turns, eve)) <= 1
+
+
 def test_at_most_eight_are_told_the_loudest_of_all(scene: Scene) -> None:
     eve = scene.join("eve", Role.PROCTOR)
     voices = [scene.microphone(f"p{number}")[1] for number in range(12)]
