@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextvars import Context
 
 from services.common.errors import Refusal
 from services.common.ids import ProducerId, RoomId
@@ -42,7 +43,8 @@ class Hearing:
         """The media side was told something: with the first audio there is something to hear."""
         is_audio = isinstance(effect, AddProducer) and effect.spec.kind is Kind.AUDIO
         if is_audio and not self.is_running:
-            self._task = asyncio.get_running_loop().create_task(self._listen())
+            # On behalf of nobody: what is logged and traced is not of whoever happened to be first.
+            self._task = asyncio.get_running_loop().create_task(self._listen(), context=Context())
 
     def close(self) -> None:
         """Hear nothing more. Twice is fine."""

@@ -136,8 +136,10 @@ class Speakers:
 
     def tell_again(self, session: Session) -> None:
         """Tell a client that was away what it may have missed: such events are kept in no log."""
-        if session.session_id not in self._told:
-            return
+        if session.session_id in self._told:
+            self._tell_one(session, self._view_of_one(session), is_repeat=True)
+
+    def _view_of_one(self, session: Session) -> _View:
         seen = (
             voice
             for voice in self._speaking
@@ -145,7 +147,7 @@ class Speakers:
             if self._producers.get(voice.producer.producer_id) is voice.producer
             and self._roster.sees_producer(session, voice.producer)
         )
-        self._tell_one(session, _view_of(seen), is_repeat=True)
+        return _view_of(seen)
 
     def _tell(self) -> None:
         """Those who see the same are told the same.

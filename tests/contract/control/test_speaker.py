@@ -4,6 +4,7 @@ import asyncio
 
 import grpc
 import pytest
+from structlog.contextvars import get_contextvars
 
 from services.common.ids import ProducerId
 from services.pb.invigil.sfu.admin.v1 import admin_service_pb2
@@ -86,6 +87,21 @@ async def test_nobody_listens_where_there_is_no_audio(
         close = pb.CloseProducerRequest(call=ada.call(), producer_id=producer_id)
         await gateway.stub.CloseProducer(close, timeout=DEADLINE_S)
         await eventually(lambda: not hearing.is_running, what="nobody listens")
+
+
+async def test_listening_is_on_behalf_of_nobody(
+    running: RunningWorker, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting: list[object] = []
+
+    async def audio_levels() -> dict[ProducerId, int]:
+        acting.append(get_contextvars())
+        return {}
+
+    monkeypatch.setattr(running.media, "audio_levels", audio_levels)
+    await microphone(await gateway.join(await gateway.watch(), "ada"))
+    await eventually(lambda: acting, what="it listens")
+    assert acting[0] == {}
 
 
 async def test_engine_that_does_not_answer_costs_the_speakers_and_nothing_else(

@@ -1,6 +1,10 @@
 """Who speaks, by how loud microphones were, and who is told so."""
 
+from dataclasses import dataclass
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.common.ids import ProducerId
 from services.sfu.core.effect import TellOperator
@@ -292,3 +296,62 @@ def test_levels_of_other_rooms_and_of_producers_that_are_gone_mean_nothing(scene
     levels = {ProducerId("zoe.1"): 10, ProducerId(""): 0}
     after = scene.after(lambda: scene.room.speakers.hear(levels, scene.now_ms))
     assert told(after, eve) == []
+
+
+# All of it at once.
+
+
+@dataclass
+class Crowd:
+    """A room of anybody, some of whose proctors speak to a few."""
+
+    scene: Scene
+    sessions: list[Session]
+    producers: list[Producer]
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> Crowd:
+    scene = Scene(draw(st.sampled_from(Visibility)))
+    roles = [Role.PROCTOR, *draw(st.lists(st.sampled_from(Role), max_size=13))]
+    sessions = [scene.join(f"p{at}", role) for at, role in enumerate(roles)]
+    producers = []
+    for session in sessions:
+        if session.role is Role.OBSERVER:
+            continue
+        others = [other.peer_id for other in sessions if other is not session]
+        may_address = session.role is Role.PROCTOR and others
+        audience = draw(st.lists(st.sampled_from(others), unique=True)) if may_address else ()
+        producers.append(scene.publish(session, Kind.AUDIO, audience=tuple(audience)))
+    return Crowd(scene, sessions, producers)
+
+
+@given(crowds(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_everyone_hears_of_the_loudest_whom_they_may_see_and_of_nobody_else(
+    crowd: Crowd, data: st.DataObject
+) -> None:
+    scene, roster = crowd.scene, crowd.scene.room.roster
+    known: dict[str, list[ProducerId]] = {}
+    voices = st.tuples(st.sampled_from(crowd.producers), st.integers(0, 127))
+    for _ in range(data.draw(st.integers(1, 8))):
+        after = scene.hear(*data.draw(st.lists(voices, max_size=14)))
+        operator = [e.event for e in after.effects if isinstance(e, TellOperator)]
+        assert len(operator) <= 1
+        for session in crowd.sessions:
+            visible = {p.producer_id for p in crowd.producers if roster.sees_producer(session, p)}
+            for event in after.latest(session):
+                assert isinstance(event, SpeakersActive)
+                told_ids = [one.producer_id for one in event.speakers]
+                assert set(told_ids) <= visible
+                assert len(set(told_ids)) == len(told_ids) <= MOST_TOLD
+                levels = [one.level for one in event.speakers]
+                assert levels == sorted(levels)
+                assert all(0 <= level <= 127 for level in levels)
+                known[session.session_id] = told_ids
+            # Looked at for this one alone.
+            view = scene.room.speakers._view_of_one(session)
+            expected = [speaker.producer_id for speaker in view.event.speakers]
+            told_last = known.get(session.session_id, [])
+            assert set(told_last) == set(expected)
+            assert told_last[:1] == expected[:1]
