@@ -35,6 +35,8 @@ class RecordingMedia:
         self.producers: dict[ProducerId, ProducerSpec] = {}
         self.consumers: dict[ConsumerId, ConsumerSpec] = {}
         self.ticks = 0
+        # What whoever listens hears.
+        self.levels: dict[ProducerId, int] = {}
 
     def create_transport(self, transport_id: TransportId) -> TransportOffer:
         self._note("create_transport", transport_id)
@@ -81,6 +83,11 @@ class RecordingMedia:
     def remove_producer(self, producer_id: ProducerId) -> None:
         self._note("remove_producer", producer_id)
         self.producers.pop(producer_id, None)
+
+    async def audio_levels(self) -> Mapping[ProducerId, int]:
+        if "audio_levels" in self.failing:
+            raise Refusal(Code.UNAVAILABLE, "ENGINE_SILENT", "The media engine does not answer.")
+        return dict(self.levels)
 
     def add_consumer(self, spec: ConsumerSpec) -> None:
         self._note("add_consumer", spec.consumer_id)

@@ -294,6 +294,20 @@ class ProducerLayersNeeded(Event):
     spatial_layer: int | None = None
 
 
+class Speaker(Wire):
+    peer_id: str
+    producer_id: str
+    # -dBov: 0 is the loudest there is, speech is at about 30 to 45.
+    level: int
+
+
+class SpeakerActive(Event):
+    """Those who speak from now on, the loudest first; nobody else does."""
+
+    type: Literal["speaker:active"]
+    speakers: list[Speaker]
+
+
 class TransportGone(Event):
     type: Literal["transport:closed"]
     transport_id: str
@@ -346,6 +360,7 @@ KnownEvent = Annotated[
     | ConsumerChanged
     | ConsumerLayers
     | ProducerLayersNeeded
+    | SpeakerActive
     | TransportGone
     | SessionClosing
     | SessionRenewed
@@ -359,7 +374,8 @@ _KNOWN_TYPES = frozenset(
         *("participant:joined", "participant:updated", "participant:left", "producer:new"),
         *("producer:paused", "producer:resumed", "producer:closed", "producer:layers-needed"),
         *("consumer:paused", "consumer:resumed", "consumer:closed", "consumer:layers"),
-        *("transport:closed", "session:closing", "session:renewed", "room:waiting"),
+        *("speaker:active", "transport:closed", "room:waiting"),
+        *("session:closing", "session:renewed"),
     }
 )
 

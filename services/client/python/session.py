@@ -28,6 +28,8 @@ from services.client.python.message import (
     RoomState,
     RoomTold,
     SessionClosing,
+    Speaker,
+    SpeakerActive,
     TransportGone,
 )
 from services.client.python.publication import Publication, published
@@ -58,6 +60,8 @@ class Session:
         self.state = state
         self.roster = Roster()
         self.roster.load(state)
+        # Who speaks, the loudest first, oneself included; as last heard while the line is down.
+        self.speakers: tuple[Speaker, ...] = ()
         self.publications: dict[str, Publication] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self._dtls_role: DtlsRole = dtls_role
@@ -163,6 +167,8 @@ class Session:
             case ProducerLayersNeeded(producer_id=producer_id):
                 if producer_id in self.publications:
                     self.publications[producer_id].apply(event)
+            case SpeakerActive(speakers=speakers):
+                self.speakers = tuple(speakers)
             case TransportGone(reason=reason):
                 self._lose_media(reason)
         self._wake()
@@ -170,6 +176,7 @@ class Session:
     def _reload(self, state: RoomState) -> None:
         """Go by the state of the room where events could not be told."""
         if state.epoch != self.state.epoch:
+            self.speakers = ()
             self._lose_media("the room has another worker")
         self.state = state
         self.roster = Roster()

@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from services.common.ids import Epoch
-from services.gateway.core.message import media, room, sdp, text, transport
+from services.gateway.core.message import media, room, sdp, speaker, text, transport
 from services.gateway.core.message.envelope import Payload
 from services.gateway.core.order import Event, Position
 from services.gateway.upstream.room import (
@@ -85,6 +85,14 @@ PAYLOAD: dict[str, Callable[[Any], Payload]] = {
     "producer_layers_needed": lambda message: media.ProducerLayersNeeded(
         producer_id=message.producer_id,
         spatial_layer=message.spatial_layer if message.HasField("spatial_layer") else None,
+    ),
+    "speakers_active": lambda message: speaker.SpeakerActive(
+        speakers=[
+            speaker.Speaker(
+                peer_id=one.peer_id, producer_id=one.producer_id, level=min(one.level, 127)
+            )
+            for one in message.speakers
+        ]
     ),
     "sdp_offer": lambda message: sdp.SdpOffered(
         offer_id=message.offer_id, transport_id=message.transport_id, sdp=message.sdp

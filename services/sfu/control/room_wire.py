@@ -146,6 +146,12 @@ def participant_to_wire(participant: event.ParticipantView) -> room_pb2.Particip
     )
 
 
+def speaker_to_wire(speaker: event.Speaker) -> event_pb2.Speaker:
+    return event_pb2.Speaker(
+        peer_id=speaker.peer_id, producer_id=speaker.producer_id, level=speaker.level
+    )
+
+
 def connection_to_wire(connection_id: ConnectionId | None, session_id: SessionId) -> str:
     """Empty for the connection that the session began on, and for nobody's."""
     return connection_id if connection_id and str(connection_id) != session_id else ""
@@ -174,28 +180,17 @@ def _put_event(message: event_pb2.SessionEvent, fact: event.Event) -> None:
             _put_participant_event(message, fact)
         case event.MessageReceived() | event.RoomLocked() | event.RoomUnlocked():
             _put_room_event(message, fact)
-        case event.ProducerNew(peer_id=peer_id, producer=producer):
-            message.producer_new.CopyFrom(
-                event_pb2.ProducerNew(
-                    producer_id=producer.producer_id,
-                    peer_id=peer_id,
-                    kind=KIND_TO_WIRE[producer.kind],
-                    paused=producer.paused,
-                    app_data_json=producer.app_data_json,
-                    muted=producer.muted,
-                )
-            )
-        case event.ProducerPaused(producer_id=producer_id, muted=muted):
-            message.producer_paused.producer_id = producer_id
-            message.producer_paused.muted = muted
-        case event.ProducerResumed(producer_id=producer_id):
-            message.producer_resumed.producer_id = producer_id
-        case event.ProducerClosed(producer_id=producer_id):
-            message.producer_closed.producer_id = producer_id
-        case event.ProducerLayersNeeded(producer_id=producer_id, spatial_layer=layer):
-            message.producer_layers_needed.CopyFrom(
-                event_pb2.ProducerLayersNeeded(producer_id=producer_id, spatial_layer=layer)
-            )
+        case event.SpeakersActive(speakers=speakers):
+            message.speakers_active.SetInParent()
+            message.speakers_active.speakers.extend(map(speaker_to_wire, speakers))
+        case (
+            event.ProducerNew()
+            | event.ProducerPaused()
+            | event.ProducerResumed()
+            | event.ProducerClosed()
+            | event.ProducerLayersNeeded()
+        ):
+            _put_producer_event(message, fact)
         case event.SdpOffered(offer_id=offer_id, transport_id=transport_id, sdp=sdp):
             message.sdp_offer.CopyFrom(
                 event_pb2.SdpOffer(offer_id=offer_id, transport_id=transport_id, sdp=sdp)
@@ -241,6 +236,39 @@ def _put_room_event(
             message.room_locked.SetInParent()
         case event.RoomUnlocked():
             message.room_unlocked.SetInParent()
+
+
+def _put_producer_event(
+    message: event_pb2.SessionEvent,
+    fact: event.ProducerNew
+    | event.ProducerPaused
+    | event.ProducerResumed
+    | event.ProducerClosed
+    | event.ProducerLayersNeeded,
+) -> None:
+    match fact:
+        case event.ProducerNew(peer_id=peer_id, producer=producer):
+            message.producer_new.CopyFrom(
+                event_pb2.ProducerNew(
+                    producer_id=producer.producer_id,
+                    peer_id=peer_id,
+                    kind=KIND_TO_WIRE[producer.kind],
+                    paused=producer.paused,
+                    app_data_json=producer.app_data_json,
+                    muted=producer.muted,
+                )
+            )
+        case event.ProducerPaused(producer_id=producer_id, muted=muted):
+            message.producer_paused.producer_id = producer_id
+            message.producer_paused.muted = muted
+        case event.ProducerResumed(producer_id=producer_id):
+            message.producer_resumed.producer_id = producer_id
+        case event.ProducerClosed(producer_id=producer_id):
+            message.producer_closed.producer_id = producer_id
+        case event.ProducerLayersNeeded(producer_id=producer_id, spatial_layer=layer):
+            message.producer_layers_needed.CopyFrom(
+                event_pb2.ProducerLayersNeeded(producer_id=producer_id, spatial_layer=layer)
+            )
 
 
 def _put_consumer_event(

@@ -29,6 +29,7 @@ from services.common.ids import (
 from services.common.log import bound, get_logger
 from services.common.telemetry import current_traceparent
 from services.sfu.control.delivery import Delivery
+from services.sfu.control.hearing import Hearing
 from services.sfu.control.join import Attach, Join
 from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command, peer_of
@@ -80,6 +81,7 @@ class Worker:
         self.operators = OperatorBook()
         self.delivery = Delivery(self.seats, self.operators, self.watches, sdp, self.close_watch)
         self.clock_ms = clock_ms
+        self.hearing = Hearing(media, self.rooms, self._perform, clock_ms)
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
@@ -94,6 +96,7 @@ class Worker:
         for watch in self.watches.all():
             self.close_watch(watch)
         self.operators.close()
+        self.hearing.close()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -440,6 +443,7 @@ class Worker:
             self.delivery.deliver(room, effect, traceparent)
         else:
             command(self.media, effect)
+            self.hearing.note(effect)
 
     def _settle(self, room: Room) -> None:
         """Forget a room that is empty; else wake up when something of it is due."""

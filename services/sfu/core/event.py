@@ -128,6 +128,21 @@ class ProducerLayersNeeded:
 
 
 @dataclass(frozen=True, slots=True)
+class Speaker:
+    peer_id: PeerId
+    producer_id: ProducerId
+    # -dBov: 0 is the loudest there is.
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakersActive:
+    """Latest-only. Who speaks from now on, the loudest first; nobody else does."""
+
+    speakers: tuple[Speaker, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SdpOffered:
     """Latest-only. The server's offer for the client's receiving connection."""
 
@@ -176,6 +191,7 @@ Event = (
     | ConsumerClosed
     | ConsumerLayers
     | ProducerLayersNeeded
+    | SpeakersActive
     | SdpOffered
     | TransportClosed
     | MessageReceived

@@ -220,6 +220,15 @@ class Media(Protocol):
         """Ask the publisher for a key frame of what this consumer gets. Requests are merged."""
 
     async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats: ...
+    async def audio_levels(self) -> Mapping[ProducerId, int]:
+        """How loud audio was since this was asked last: its mean in -dBov, 0 being the loudest.
+
+        By its publishers' word (RFC 6464). 60 and quieter is silence: who was silent, or is paused,
+        is left out.
+
+        Raises Refusal UNAVAILABLE (ENGINE_SILENT), RuntimeError when the engine has stopped.
+        """
+
     def transport_state(self, transport_id: TransportId) -> TransportState: ...
     def counters(self) -> Mapping[str, int]: ...
     def engine_tick(self) -> int: ...

@@ -22,6 +22,7 @@ from services.sfu.core.router import Router
 from services.sfu.core.rtp import RtpCapabilities
 from services.sfu.core.rtp_check import InvalidRtp, check_capabilities
 from services.sfu.core.settings import RoomSettings
+from services.sfu.core.speaker import Speakers
 from services.sfu.core.ssrc import SsrcPool
 from services.sfu.core.visibility import Role
 
@@ -95,6 +96,7 @@ class Room:
         self.roster = Roster(settings)
         self.router = Router(self.roster, router_capabilities, SsrcPool(ssrc_start))
         self.lobby = Lobby(self.roster)
+        self.speakers = Speakers(self.roster, self.router.producers)
         self.moderation = Moderation(self.roster, self.router, self.lobby, self.leave)
         # Another worker has it now.
         self.has_moved = False
@@ -180,6 +182,7 @@ class Room:
             session.lost_until_ms = None
             self.roster.tell_participant(session, ParticipantUpdated)
         self.router.layering.tell_again(session)
+        self.speakers.tell_again(session)
         self.router.offering.offer_again(session)
 
     def update(

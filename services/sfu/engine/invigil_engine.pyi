@@ -27,6 +27,8 @@ __all__ = ["Engine"]
 #   ("consumer_layer", consumer, layer)      this encoding is forwarded: told of video, within
 #                                            10 ms of the first start and of each switch
 #   ("consumer_stats", token, stats or None) answer to request_consumer_stats
+#   ("audio_levels", token, [(producer, level), …])
+#                                            answer to request_audio_levels
 Event = (
     tuple[str, int, bytes]
     | tuple[str, int, str]
@@ -34,6 +36,7 @@ Event = (
     | tuple[str, int, str, str]
     | tuple[str, int, int, str]
     | tuple[str, int, "dict[str, int] | None"]
+    | tuple[str, int, list[tuple[int, int]]]
 )
 
 ExtensionName = Literal[
@@ -179,4 +182,13 @@ class Engine:
         nacks_received, key_frame_requests_sent (to the producer), waiting_for_key_frame (0 or 1),
         round_trip_ms (absent until known), layer (the encoding that is forwarded, or was last;
         absent before the first start), target_layer (the one that is to be forwarded).
+        """
+
+    def request_audio_levels(self, token: int, producers: int) -> None:
+        """Ask for ("audio_levels", token, levels): how loud each audio producer was since this was
+        asked last, in -dBov (RFC 6464), by its publisher's word.
+
+        The mean over time; what is quieter than 60, and time without packets, counts as 60.
+        Producers that were silent or are paused are left out. `producers`: how many there may be
+        (at most 65,535), so that the engine's thread need not make room.
         """

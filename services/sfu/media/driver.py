@@ -1,7 +1,7 @@
 """The engine's driver: ids in place of handles, events as calls."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
 from invigil_engine import Engine
@@ -30,7 +30,9 @@ _TOKENS = 2**32
 # Handles are given from 0 upwards.
 _NO_CONSUMER = 2**32 - 1
 # Events whose number is no transport's handle.
-_NOT_OF_TRANSPORTS = ("consumer_stats", "encoding", "consumer_layer")
+_NOT_OF_TRANSPORTS = ("consumer_stats", "audio_levels", "encoding", "consumer_layer")
+# For how many levels the engine can be given room.
+_MOST_LEVELS = 2**16 - 1
 
 
 class EventSink(Protocol):
@@ -53,7 +55,8 @@ class Driver:
         self._sink = sink
         self._stats_timeout_ms = stats_timeout_ms
         self._ledger = Ledger()
-        self._pending_stats: dict[int, asyncio.Future[dict[str, int] | None]] = {}
+        # Answers that the engine owes, by token.
+        self._pending: dict[int, asyncio.Future[object]] = {}
         self._next_token = 0
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(engine.fileno(), self._read_events)
@@ -77,7 +80,7 @@ class Driver:
         except (TimeoutError, RuntimeError):
             log.warning("sfu.media.engine_silent_at_the_end")
         self._loop.remove_reader(self._engine.fileno())
-        for future in self._pending_stats.values():
+        for future in self._pending.values():
             if not future.done():
                 future.set_exception(TimeoutError())
         # It joins a thread, which must not stop the event loop.
@@ -195,25 +198,47 @@ class Driver:
         try:
             stats = await self._ask_stats(self._ledger.consumers.handle(consumer_id))
         except TimeoutError:
-            raise Refusal(
-                Code.UNAVAILABLE, "ENGINE_SILENT", "The media engine does not answer."
-            ) from None
+            raise _silent() from None
         if stats is None:
             raise Refusal(Code.NOT_FOUND, "CONSUMER_NOT_FOUND", "The consumer has ended.")
         return _consumer_stats(stats)
 
+    async def audio_levels(self) -> dict[ProducerId, int]:
+        """Raises Refusal UNAVAILABLE when the engine does not answer in time."""
+        producers = min(len(self._ledger.producers), _MOST_LEVELS)
+
+        def request(token: int) -> None:
+            self._engine.request_audio_levels(token, producers)
+
+        try:
+            answer = await self._ask(request)
+        except TimeoutError:
+            raise _silent() from None
+        found = self._ledger.producers.key
+        levels = cast("list[tuple[int, int]]", answer)
+        # The answer may cross the removal of a producer.
+        return {id_: level for handle, level in levels if (id_ := found(handle)) is not None}
+
     async def _ask_stats(self, handle: int) -> dict[str, int] | None:
         """Raises TimeoutError."""
+
+        def request(token: int) -> None:
+            self._engine.request_consumer_stats(handle, token)
+
+        return cast("dict[str, int] | None", await self._ask(request))
+
+    async def _ask(self, request: Callable[[int], None]) -> object:
+        """What the engine answers to a request that has this token. Raises TimeoutError."""
         token = self._next_token
         self._next_token = (token + 1) % _TOKENS
-        answer: asyncio.Future[dict[str, int] | None] = self._loop.create_future()
-        self._pending_stats[token] = answer
+        answer: asyncio.Future[object] = self._loop.create_future()
+        self._pending[token] = answer
         try:
-            self._engine.request_consumer_stats(handle, token)
+            request(token)
             async with asyncio.timeout(self._stats_timeout_ms / 1000):
                 return await answer
         finally:
-            del self._pending_stats[token]
+            del self._pending[token]
 
     def _read_events(self) -> None:
         for event in self._engine.drain():
@@ -245,10 +270,10 @@ class Driver:
 
     def _dispatch_other(self, event: "Event") -> None:
         match event:
-            case ("consumer_stats", token, stats):
-                future = self._pending_stats.get(token)
+            case ("consumer_stats" | "audio_levels", token, answer):
+                future = self._pending.get(token)
                 if future is not None and not future.done():
-                    future.set_result(cast("dict[str, int] | None", stats))
+                    future.set_result(answer)
             # Events may cross the removal of what they are about.
             case ("encoding", handle, int(layer), str(state)):
                 producer_id = self._ledger.producers.key(handle)
@@ -265,6 +290,10 @@ class Driver:
             transport_id = self._ledger.transports.key(event[1])
         if transport_id is not None:
             self._sink.engine_failed(transport_id)
+
+
+def _silent() -> Refusal:
+    return Refusal(Code.UNAVAILABLE, "ENGINE_SILENT", "The media engine does not answer.")
 
 
 def _extension_names(ids: Mapping[Extension, int]) -> "dict[ExtensionName, int]":

@@ -172,6 +172,9 @@ class MediaPlane:
     async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats:
         return await self._driver.consumer_stats(consumer_id)
 
+    async def audio_levels(self) -> Mapping[ProducerId, int]:
+        return await self._driver.audio_levels()
+
     def transport_state(self, transport_id: TransportId) -> TransportState:
         return self._transports[transport_id].state
 

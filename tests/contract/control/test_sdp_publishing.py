@@ -55,6 +55,18 @@ def flows(sdp: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if "gstreamer" not in name])
+async def test_level_of_a_microphone_is_agreed_upon_where_the_client_offers_it(
+    running: RunningWorker, ada: Session, name: str
+) -> None:
+    answer = await offer(ada, vector(name))
+    (audio,) = [spec for spec in running.media.producers.values() if spec.kind is Kind.AUDIO]
+    line = f"a=extmap:{audio.extension_ids[Extension.AUDIO_LEVEL]} "
+    assert f"{line}urn:ietf:params:rtp-hdrext:ssrc-audio-level" in answer.sdp.replace(
+        "/recvonly", ""
+    )
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_real_offer_makes_a_producer_of_each_track(
     running: RunningWorker, ada: Session, name: str

@@ -1,7 +1,7 @@
 """Wire models of the Python client: what is absent stays absent, what is unknown is let be."""
 
 import pytest
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from services.client.python.failure import ClosedError, RefusedError
 from services.client.python.message import (
@@ -16,6 +16,7 @@ from services.client.python.message import (
     Producer,
     ProducerLayersNeeded,
     ProducerNew,
+    SpeakerActive,
     event_of,
 )
 
@@ -54,6 +55,19 @@ def test_layer_that_is_needed_is_absent_while_none_is(layer: int | None) -> None
     event = event_of(Envelope(type="producer:layers-needed", payload=payload))
     assert isinstance(event, ProducerLayersNeeded)
     assert (event.producer_id, event.spatial_layer, event.seq) == ("p.1", layer, None)
+
+
+def test_speakers_keep_their_order_and_may_be_none() -> None:
+    speakers: list[JsonValue] = [
+        {"peerId": "a", "producerId": "a.1", "level": 31},
+        {"peerId": "b", "producerId": "b.1", "level": 44},
+    ]
+    event = event_of(Envelope(type="speaker:active", payload={"speakers": speakers}))
+    assert isinstance(event, SpeakerActive)
+    assert [(one.peer_id, one.level) for one in event.speakers] == [("a", 31), ("b", 44)]
+    nobody = event_of(Envelope(type="speaker:active", payload={"speakers": []}))
+    assert isinstance(nobody, SpeakerActive)
+    assert nobody.speakers == []
 
 
 def test_event_of_an_unknown_type_is_kept_as_it_came() -> None:

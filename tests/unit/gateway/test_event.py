@@ -1,6 +1,7 @@
 import pytest
 
 from services.common.ids import Epoch
+from services.gateway.core.message.envelope import Outbound
 from services.gateway.core.order import Event, Position
 from services.gateway.upstream.event import PAYLOAD, event_from_pb, unknown_fields
 from services.pb.invigil.sfu.v1 import event_pb2, room_pb2, rtp_pb2
@@ -85,6 +86,27 @@ def test_layer_that_is_needed_of_a_producer_is_absent_while_nothing_is(
     message = event.payload
     assert (message.type, message.latest_of) == ("producer:layers-needed", "p-1.2")
     assert message.model_dump(by_alias=True, exclude_none=True) == {"producerId": "p-1.2", **said}
+
+
+def test_list_of_speakers_takes_the_place_of_the_one_before_and_may_be_empty() -> None:
+    speaker = event_pb2.Speaker(peer_id="p-1", producer_id="p-1.1", level=300)
+    active = event_pb2.SpeakersActive(speakers=[speaker])
+    event = event_from_pb(event_pb2.SessionEvent(session_id="s", speakers_active=active))
+    none = event_from_pb(
+        event_pb2.SessionEvent(session_id="s", speakers_active=event_pb2.SpeakersActive())
+    )
+
+    assert event is not None
+    assert event.payload is not None
+    assert event.position is None
+    # A level that no microphone has is the quietest.
+    assert event.payload.model_dump(by_alias=True, exclude_none=True) == {
+        "speakers": [{"peerId": "p-1", "producerId": "p-1.1", "level": 127}]
+    }
+    assert none is not None
+    assert none.payload is not None
+    assert none.payload.model_dump(by_alias=True, exclude_none=True) == {"speakers": []}
+    assert Outbound(event.payload).replaces == Outbound(none.payload).replaces is not None
 
 
 def test_event_of_a_newer_worker_keeps_its_place_and_says_nothing() -> None:

@@ -23,4 +23,5 @@ export type {
   Participant,
   ProducerInfo,
   Role,
+  Speaker,
 } from "./signaling/message.js";

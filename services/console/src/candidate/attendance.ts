@@ -1,4 +1,4 @@
-import { Call, type CallState, type RemoteTrack, type Roster } from "@invigil/client";
+import { Call, type CallState, type RemoteTrack, type Roster, type Speaker } from "@invigil/client";
 import { blankTrack } from "../capture/blank";
 import { Feed } from "../capture/feed";
 import { capture, Input, nameOf } from "../capture/input";
@@ -13,6 +13,7 @@ export interface AttendanceEvents {
   onRoster: (roster: Roster) => void;
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
+  onSpeakers: (speakers: readonly Speaker[]) => void;
 }
 
 /** Taking part in a call with a camera, a microphone and a screen. It knows no page. */
@@ -46,6 +47,7 @@ export class Attendance {
         onRoster: events.onRoster,
         onTrack: events.onTrack,
         onTrackGone: events.onTrackGone,
+        onSpeakers: events.onSpeakers,
         onPublication: () => events.onChange(),
       },
     );

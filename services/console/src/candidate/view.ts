@@ -57,6 +57,7 @@ export class CandidateView {
       },
       onTrack: (track) => this.#proctors.add(track),
       onTrackGone: (track) => this.#proctors.remove(track),
+      onSpeakers: (speakers) => this.#proctors.setSpeaking(speakers),
     });
     this.#choices = this.#makeChoices();
     this.#listen();

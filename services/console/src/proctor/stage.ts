@@ -56,6 +56,7 @@ export class Stage {
     this.#otherButton.setAttribute("aria-label", other);
     this.#otherButton.title = other;
     Object.assign(this.#root.dataset, { connection, tone, microphone, picture: tile.picture });
+    this.#root.dataset.speaking = String(tile.speaking);
     this.#root.dataset.main = isScreen ? "screen" : "camera";
     this.#root.dataset.peerId = tile.participant.peerId;
     say(part("stage-name"), tile.participant.displayName);

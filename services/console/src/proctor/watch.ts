@@ -63,6 +63,7 @@ export class Watch {
         },
         onTrackGone: (track) => this.#wall.grid.remove(track),
         onLayer: (track) => this.#wall.grid.setLayer(track),
+        onSpeakers: (speakers) => this.#wall.grid.setSpeaking(speakers),
         onPublication: () => this.#talk.render(),
       },
     );

@@ -1,4 +1,4 @@
-import type { Participant, RemoteTrack } from "@invigil/client";
+import type { Participant, RemoteTrack, Speaker } from "@invigil/client";
 import { Tile } from "./tile";
 
 const TICK_MS = 200;
@@ -27,6 +27,8 @@ export class TileGrid {
   readonly #tileByRoot = new WeakMap<Element, Tile>();
   #sound: boolean;
   #speaker = "";
+  // By peer id, also of those who have no tile yet.
+  #speaking: ReadonlySet<string> = new Set();
 
   constructor(root: HTMLElement, options: GridOptions) {
     this.#root = root;
@@ -100,6 +102,12 @@ export class TileGrid {
     this.#tiles.get(track.peerId)?.setLayer(track);
   }
 
+  /** These speak, and nobody else. */
+  setSpeaking(speakers: readonly Speaker[]): void {
+    this.#speaking = new Set(speakers.map(({ peerId }) => peerId));
+    for (const [peerId, tile] of this.#tiles) tile.setSpeaking(this.#speaking.has(peerId));
+  }
+
   /** Sound of all tiles, and of those to come. */
   setSound(on: boolean): void {
     this.#sound = on;
@@ -119,6 +127,7 @@ export class TileGrid {
       ...(onOpen && { onOpen: () => onOpen(participant.peerId) }),
     });
     tile.setSound(this.#sound);
+    tile.setSpeaking(this.#speaking.has(participant.peerId));
     if (this.#speaker) tile.setSpeaker(this.#speaker);
     this.#tiles.set(participant.peerId, tile);
     this.#tileByRoot.set(tile.root, tile);

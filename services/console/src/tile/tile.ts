@@ -8,8 +8,6 @@ const STALLED_AFTER_MS = 3000;
 
 // Per tick, of a full meter.
 const METER_FALL = 0.15;
-// Of a full meter: louder than a quiet room.
-const SPEAKING = 0.55;
 
 const MICROPHONE_WORDS = {
   on: "Microphone on",
@@ -54,6 +52,7 @@ export class Tile {
   #receiver: RTCRtpReceiver | undefined;
   #sound = false;
   #level = 0;
+  #speaking = false;
   #picture: Picture = "none";
   #isAwaitingFrame = false;
   #hasNewFrame = false;
@@ -91,6 +90,10 @@ export class Tile {
     return this.#sound;
   }
 
+  get speaking(): boolean {
+    return this.#speaking;
+  }
+
   /** Loudness for a meter, from 0 to 1. */
   get level(): number {
     return this.#level;
@@ -123,6 +126,14 @@ export class Tile {
 
   setLayer({ source, layer }: RemoteTrack): void {
     if (source === "camera" && layer !== undefined) this.root.dataset.layer = String(layer);
+  }
+
+  /** The server hears it speak, whether or not it is received here. */
+  setSpeaking(speaking: boolean): void {
+    if (speaking === this.#speaking) return;
+    this.#speaking = speaking;
+    this.root.dataset.speaking = String(speaking);
+    this.#events.onChange?.();
   }
 
   setSound(on: boolean): void {
@@ -171,7 +182,6 @@ export class Tile {
     // Falls slowly: what is read is one instant, and speech has gaps.
     this.#level = Math.max(level, this.#level - METER_FALL);
     this.#meter.style.setProperty("--level", this.#level.toFixed(2));
-    this.root.dataset.speaking = String(this.#level > SPEAKING);
     const picture = this.#watch(nowMs);
     if (picture === this.#picture) return;
     this.#picture = picture;

@@ -9,6 +9,7 @@ from services.gateway.core.message import (
     peer,
     room,
     sdp,
+    speaker,
     stats,
     text,
     transport,
@@ -80,6 +81,7 @@ STATE_EVENTS: tuple[type[Payload], ...] = (
 OTHER_EVENTS: tuple[type[Payload], ...] = (
     media.ConsumerLayers,
     media.ProducerLayersNeeded,
+    speaker.SpeakerActive,
     sdp.SdpOffered,
     room.RoomWaiting,
     room.RoomMoved,

@@ -315,6 +315,15 @@ impl Engine {
     ) -> PyResult<()> {
         self.command(Command::RequestConsumerStats { consumer, token })
     }
+
+    fn request_audio_levels(
+        &self,
+        #[pyo3(from_py_with = in_range)] token: u64,
+        #[pyo3(from_py_with = in_range)] producers: u16,
+    ) -> PyResult<()> {
+        let levels = Vec::with_capacity(usize::from(producers));
+        self.command(Command::RequestAudioLevels { token, levels })
+    }
 }
 
 fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
@@ -349,6 +358,10 @@ fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
         Event::ConsumerStats { token, stats } => {
             let stats = stats.map(|stats| stats_dict(py, &stats)).transpose()?;
             ("consumer_stats", token, stats).into_pyobject(py)?
+        }
+        Event::AudioLevels { token, levels } => {
+            let levels = levels.iter().map(|heard| (heard.producer, heard.level));
+            ("audio_levels", token, levels.collect::<Vec<_>>()).into_pyobject(py)?
         }
     };
     Ok(tuple.into_any())

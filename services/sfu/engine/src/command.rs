@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::event::AudioLevel;
 use crate::state::extension::ExtensionIds;
 use crate::wire::srtp::Profile;
 
@@ -153,5 +154,10 @@ pub enum Command {
     RequestConsumerStats {
         consumer: u32,
         token: u64,
+    },
+    /// `levels` is empty and has the room for the answer: the engine's thread is to allocate nothing.
+    RequestAudioLevels {
+        token: u64,
+        levels: Vec<AudioLevel>,
     },
 }

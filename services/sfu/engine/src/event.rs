@@ -23,6 +23,13 @@ pub struct ConsumerStats {
     pub target_layer: usize,
 }
 
+/// How loud an audio producer was, in -dBov.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AudioLevel {
+    pub producer: u32,
+    pub level: u8,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A DTLS datagram from a validated address.
@@ -49,6 +56,8 @@ pub enum Event {
         token: u64,
         stats: Option<ConsumerStats>,
     },
+    /// Answer to a request: the producers that were not silent.
+    AudioLevels { token: u64, levels: Vec<AudioLevel> },
 }
 
 /// Takes events. False: there is no room, and the event is lost.

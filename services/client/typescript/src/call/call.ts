@@ -4,7 +4,7 @@ import type { Connection } from "../signaling/client.js";
 import type { Ending } from "../signaling/ending.js";
 import type { CallError } from "../signaling/error.js";
 import type { HeartbeatTimes } from "../signaling/heartbeat.js";
-import type { Participant, ProducerInfo } from "../signaling/message.js";
+import type { Participant, ProducerInfo, Speaker } from "../signaling/message.js";
 import { Preferences, type Want, type Wants } from "./preference.js";
 import { LocalPublication, type Publication } from "./publication.js";
 import { EMPTY_ROSTER, type Roster } from "./roster.js";
@@ -71,6 +71,8 @@ export interface CallEvents {
   onTrackGone?: (track: RemoteTrack) => void;
   /** `track.layer` has changed since `onTrack`. */
   onLayer?: (track: RemoteTrack) => void;
+  /** Who speaks, the loudest first, oneself included: a new array at each change. */
+  onSpeakers?: (speakers: readonly Speaker[]) => void;
   /** State, error, pausing or needed layers of one's own publication have changed. */
   onPublication?: (publication: Publication) => void;
 }
@@ -89,6 +91,7 @@ export class Call {
   readonly #preferences = new Preferences();
   #state: CallState = { phase: "ended", words: "You have not joined yet.", left: true };
   #roster: Roster = EMPTY_ROSTER;
+  #speakers: readonly Speaker[] = [];
   #session: Session | undefined;
   // The session before: its media goes on until the next one is in the room.
   #previous: Session | undefined;
@@ -110,6 +113,11 @@ export class Call {
   /** As `onRoster` last told it. */
   get roster(): Roster {
     return this.#roster;
+  }
+
+  /** As `onSpeakers` last told it. */
+  get speakers(): readonly Speaker[] {
+    return this.#speakers;
   }
 
   /** Everything published that has not ended, in the order of publishing. */
@@ -213,6 +221,9 @@ export class Call {
         onTrack: (track) => this.#tell(this.#events.onTrack, track),
         onTrackGone: (track) => this.#tell(this.#events.onTrackGone, track),
         onLayer: (track) => this.#tell(this.#events.onLayer, track),
+        onSpeakers: (speakers) => {
+          if (this.#session === session) this.#onSpeakers(speakers);
+        },
         onMedia: (media) => {
           if (this.#session === session) this.#update({ media });
         },
@@ -251,6 +262,12 @@ export class Call {
     this.#tell(this.#events.onRoster, roster);
   }
 
+  #onSpeakers(speakers: readonly Speaker[]): void {
+    if (speakers.length === 0 && this.#speakers.length === 0) return;
+    this.#speakers = speakers;
+    this.#tell(this.#events.onSpeakers, speakers);
+  }
+
   #update(changed: { media: MediaStates } | { connection: Connection }): void {
     if (this.#state.phase === "joined") this.#become({ ...this.#state, ...changed });
   }
@@ -278,6 +295,7 @@ export class Call {
     }
     const wasJoined = this.#state.phase === "joined";
     this.#session = undefined;
+    this.#onSpeakers([]);
     if (wasJoined && session.disconnected) this.#previous = session;
     else session.close();
     const stable = wasJoined && performance.now() - this.#joinedAtMs > STABLE_MS;
@@ -295,6 +313,7 @@ export class Call {
     this.#session = undefined;
     this.#previous = undefined;
     for (const session of sessions) session?.close();
+    this.#onSpeakers([]);
     if (this.#roster.size > 0) this.#onRoster(EMPTY_ROSTER);
   }
 

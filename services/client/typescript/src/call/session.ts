@@ -10,6 +10,7 @@ import type {
   Role,
   RoomState,
   SignalingEvent,
+  Speaker,
 } from "../signaling/message.js";
 import { Media, mediaFailed } from "./media.js";
 import type { Want } from "./preference.js";
@@ -45,6 +46,7 @@ export interface SessionEvents {
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
   onLayer: (track: RemoteTrack) => void;
+  onSpeakers: (speakers: readonly Speaker[]) => void;
   onMedia: (states: MediaStates) => void;
   /** The connection is lost and the session comes back, or it is back. */
   onConnection: (connection: Connection) => void;
@@ -220,6 +222,9 @@ export class Session {
       case "producer:layers-needed":
         this.#onLayersNeeded(event.payload);
         return;
+      case "speaker:active":
+        this.#events.onSpeakers(event.payload.speakers);
+        return;
       case "consumer:closed":
         this.#media?.consumerClosed(event.payload.consumerId);
         return;
@@ -254,6 +259,8 @@ export class Session {
   #onConnection(connection: Connection): void {
     if (this.#ended) return;
     if (this.#client.isIn && this.#isStale) this.#renewMedia();
+    // Nobody knows who speaks meanwhile; it is told again when the connection is back.
+    if (connection === "lost") this.#events.onSpeakers([]);
     this.#events.onConnection(connection);
   }
 

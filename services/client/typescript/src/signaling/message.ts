@@ -40,6 +40,14 @@ export interface Participant {
   producers: ProducerInfo[];
 }
 
+/** One who speaks. */
+export interface Speaker {
+  peerId: string;
+  producerId: string;
+  /** In -dBov: 0 is the loudest there is, speech is at about 30 to 45. */
+  level: number;
+}
+
 export interface RoomConfig {
   routerRtpCapabilities: RtpCapabilities;
   maxParticipants: number;
@@ -245,6 +253,8 @@ export interface Events {
   "consumer:layers": { consumerId: string; spatialLayer?: number };
   /** Of this peer's own. Without a layer: nobody needs anything of it. */
   "producer:layers-needed": { producerId: string; spatialLayer?: number };
+  /** All who speak from now on, the loudest first. */
+  "speaker:active": { speakers: Speaker[] };
   "transport:closed": { transportId: string; reason?: string };
   "room:moved": { epoch: string };
   /** A younger token in place of the one before. */

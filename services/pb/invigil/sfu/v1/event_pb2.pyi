@@ -3,8 +3,10 @@
 isort:skip_file
 What happens in a room, as told to one session."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from services.pb.invigil.sfu.v1 import room_pb2 as _room_pb2
 from services.pb.invigil.sfu.v1 import rtp_pb2 as _rtp_pb2
 import builtins as _builtins
@@ -343,6 +345,58 @@ class ProducerLayersNeeded(_message.Message):
 Global___ProducerLayersNeeded: _TypeAlias = ProducerLayersNeeded  # noqa: Y015
 
 @_typing.final
+class Speaker(_message.Message):
+    """One who speaks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEER_ID_FIELD_NUMBER: _builtins.int
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    peer_id: _builtins.str
+    producer_id: _builtins.str
+    level: _builtins.int
+    """-dBov, 0 to 127: 0 is the loudest there is."""
+    def __init__(
+        self,
+        *,
+        peer_id: _builtins.str = ...,
+        producer_id: _builtins.str = ...,
+        level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "peer_id", b"peer_id", "producer_id", b"producer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Speaker: _TypeAlias = Speaker  # noqa: Y015
+
+@_typing.final
+class SpeakersActive(_message.Message):
+    """Who of those whom this session may see speaks from now on, itself included: the loudest first, at most
+    eight, and nobody else. Latest-only.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEAKERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def speakers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Speaker]: ...
+    def __init__(
+        self,
+        *,
+        speakers: _abc.Iterable[Global___Speaker] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["speakers", b"speakers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SpeakersActive: _TypeAlias = SpeakersActive  # noqa: Y015
+
+@_typing.final
 class SdpOffer(_message.Message):
     """An offer of the server, on the connection over which this session receives as a plain WebRTC client.
     Latest-only; the next one comes after its answer.
@@ -493,6 +547,7 @@ class SessionEvent(_message.Message):
     MESSAGE_RECEIVED_FIELD_NUMBER: _builtins.int
     ROOM_LOCKED_FIELD_NUMBER: _builtins.int
     ROOM_UNLOCKED_FIELD_NUMBER: _builtins.int
+    SPEAKERS_ACTIVE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     epoch: _builtins.str
     """Names one life of the room on one worker; seq starts again at 1 in a new one."""
@@ -539,6 +594,8 @@ class SessionEvent(_message.Message):
     def room_locked(self) -> Global___RoomLocked: ...
     @_builtins.property
     def room_unlocked(self) -> Global___RoomUnlocked: ...
+    @_builtins.property
+    def speakers_active(self) -> Global___SpeakersActive: ...
     def __init__(
         self,
         *,
@@ -565,12 +622,13 @@ class SessionEvent(_message.Message):
         message_received: Global___MessageReceived | None = ...,
         room_locked: Global___RoomLocked | None = ...,
         room_unlocked: Global___RoomUnlocked | None = ...,
+        speakers_active: Global___SpeakersActive | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "speakers_active", b"speakers_active", "transport_closed", b"transport_closed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "seq", b"seq", "session_id", b"session_id", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "seq", b"seq", "session_id", b"session_id", "speakers_active", b"speakers_active", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "sdp_offer", "producer_layers_needed", "participant_waiting", "message_received", "room_locked", "room_unlocked"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "sdp_offer", "producer_layers_needed", "participant_waiting", "message_received", "room_locked", "room_unlocked", "speakers_active"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

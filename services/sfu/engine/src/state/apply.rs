@@ -65,6 +65,11 @@ impl Core {
                 push(&self.counters, io, Event::ConsumerStats { token, stats });
                 Some(())
             }
+            Command::RequestAudioLevels { token, mut levels } => {
+                self.take_audio_levels(&mut levels, now);
+                push(&self.counters, io, Event::AudioLevels { token, levels });
+                Some(())
+            }
         }
     }
 

@@ -164,6 +164,11 @@ impl Core {
             }
             _ => restart(encoding, &mut self.consumers, &self.counters),
         }
+        if !producer.video && !is_empty && arrived == nack::Arrival::Newest {
+            let (level, rate) = (media.audio_level(), codec.clock_rate);
+            let loudness = &mut producer.loudness;
+            loudness.note(level, header.timestamp, rate, arrival.now.micros);
+        }
         let begins_key_frame = media.begins_key_frame();
         encoding.keep(extended, header, packet);
         if begins_key_frame {

@@ -18,6 +18,7 @@ pub mod feedback;
 pub mod forward;
 pub mod key_frame;
 pub mod layering;
+pub mod loudness;
 pub mod now;
 pub mod outbox;
 pub mod outgoing;

@@ -58,6 +58,11 @@ impl<'a> MediaPacket<'a> {
         }
     }
 
+    /// The value of its audio level (RFC 6464), as it came.
+    pub fn audio_level(&self) -> Option<&'a [u8]> {
+        self.carried.audio_level
+    }
+
     pub fn payload(&self) -> &'a [u8] {
         self.header.payload(self.bytes)
     }

@@ -5,6 +5,7 @@ use super::allowance::Allowance;
 use super::cache::PacketCache;
 use super::extension::{Extension, ExtensionIds};
 use super::key_frame::{KeyFrameRequests, MIN_INTERVAL_MICROS};
+use super::loudness::Loudness;
 use super::reception::Reception;
 use super::segment::Segment;
 use super::stream::{StreamRole, StreamTraits};
@@ -140,6 +141,8 @@ pub struct Producer {
     pub extensions: ExtensionIds,
     pub encodings: Vec<Encoding>,
     pub key_frames: KeyFrameRequests,
+    /// Of audio.
+    pub loudness: Loudness,
 }
 
 impl Producer {
@@ -166,6 +169,7 @@ impl Producer {
                 .map(|declared| Encoding::new(declared, video))
                 .collect(),
             key_frames: KeyFrameRequests::default(),
+            loudness: Loudness::default(),
         }
     }
 

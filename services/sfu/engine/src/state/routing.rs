@@ -11,7 +11,7 @@ use super::now::Now;
 use super::producer::{Producer, Recognition};
 use super::stream::{StreamRole, StreamTraits};
 use crate::command::{ConsumerConfig, ProducerConfig};
-use crate::event::ConsumerStats;
+use crate::event::{AudioLevel, ConsumerStats};
 
 impl Core {
     pub(super) fn add_producer(
@@ -260,6 +260,25 @@ impl Core {
             transport.retired.keep(ssrc, next);
         }
         Some(())
+    }
+
+    /// How loud audio producers were since this was asked last. One that is paused is silent.
+    pub(super) fn take_audio_levels(&mut self, levels: &mut Vec<AudioLevel>, now: Now) {
+        for index in 0..self.producers.bound() {
+            let Some(producer) = self.producers.get_mut(index) else {
+                continue;
+            };
+            if let Some(level) = producer
+                .loudness
+                .take(now.micros)
+                .filter(|_| !producer.paused)
+            {
+                levels.push(AudioLevel {
+                    producer: producer.handle,
+                    level,
+                });
+            }
+        }
     }
 
     pub(super) fn consumer_stats(&self, handle: u32) -> Option<ConsumerStats> {

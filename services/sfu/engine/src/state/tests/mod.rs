@@ -11,6 +11,7 @@ mod joining;
 mod lab;
 mod layering;
 mod lifetime;
+mod loudness;
 mod retransmission;
 mod source;
 
