@@ -27,6 +27,7 @@ from services.sfu.control.sdp import apply_answer, apply_offer, receiving
 from services.sfu.control.seat import Seat
 from services.sfu.control.stats import consumer_stats
 from services.sfu.control.worker import Worker
+from services.sfu.core.grant import set_grants
 from services.sfu.core.moderation import Moderation
 from services.sfu.core.router import Router
 
@@ -35,7 +36,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 # What one may ask who has no seat yet, and waits for a moderator.
-WHILE_WAITING = (pb.LeaveRoomRequest, pb.DetachSessionRequest, pb.ConfirmSessionRequest)
+WHILE_WAITING = (
+    pb.LeaveRoomRequest,
+    pb.DetachSessionRequest,
+    pb.ConfirmSessionRequest,
+    pb.SetGrantsRequest,
+)
 
 
 class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
@@ -109,6 +115,15 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         def action(seat: Seat) -> pb.ConfirmSessionResponse:
             seat.confirm()
             return pb.ConfirmSessionResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def SetGrants(
+        self, request: pb.SetGrantsRequest, context: Context
+    ) -> pb.SetGrantsResponse:
+        def action(seat: Seat) -> pb.SetGrantsResponse:
+            set_grants(seat.room, seat.session, wire.grants_from_wire(request.grants))
+            return pb.SetGrantsResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
 
