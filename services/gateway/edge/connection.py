@@ -53,6 +53,7 @@ from services.gateway.core.port import Seat, Upstream
 from services.gateway.core.refusal import UNEXPECTED
 from services.gateway.core.resume import Place, Resumption, Ticket
 from services.gateway.core.session import Session
+from services.gateway.edge.confirmation import confirm
 from services.gateway.edge.door import DoorConfig
 from services.gateway.edge.heartbeat import HeartbeatTimes, beat
 from services.gateway.edge.outbox import Outbox, OutboxLimits
@@ -144,6 +145,7 @@ class Connection:
         self._timer: asyncio.TimerHandle | None = None
         # What the timer waits for.
         self._deadline: float | None = None
+        self._is_over = asyncio.Event()
         # The session cannot be relied on to give its seat back.
         self._has_failed = False
 
@@ -264,7 +266,8 @@ class Connection:
             case SetGrants():
                 self._start(self._set_grants(effect), effect.ordinal, None)
             case Confirm():
-                self._start(self._confirm(), None, None)
+                assert self._seat is not None
+                self._start(confirm(self._seat, self._is_over), None, None)
             case Detach():
                 self._start(self._detach(), None, None)
             case _:
@@ -394,14 +397,6 @@ class Connection:
         renewed = SessionRenewed(resume_token=self._tickets.issue(self._ticket))
         self._send(Send(Outbound(renewed)))
 
-    async def _confirm(self) -> None:
-        assert self._seat is not None
-        try:
-            await self._seat.confirm()
-        except Refusal as refusal:
-            # The token before stays good for a while: no harm to its client.
-            log.info("gateway.session.not_confirmed", reason=refusal.reason)
-
     async def _call(self, effect: Call) -> None:
         assert self._seat is not None
         try:
@@ -421,6 +416,7 @@ class Connection:
 
     async def _settle(self) -> None:
         """Wait for the calls under way, which are bounded in time, and free everything."""
+        self._is_over.set()
         while self._calls:
             await asyncio.wait(self._calls)
         if self._seat is not None:
