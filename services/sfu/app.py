@@ -80,13 +80,13 @@ class _Relay:
     worker: Worker
 
     def transport_changed(self, transport_id: TransportId, state: TransportState) -> None:
-        self.worker.transport_changed(transport_id, state)
+        self.worker.listener.transport_changed(transport_id, state)
 
     def transport_failed(self, transport_id: TransportId, reason: str) -> None:
-        self.worker.transport_failed(transport_id, reason)
+        self.worker.listener.transport_failed(transport_id, reason)
 
     def encoding_changed(self, producer_id: ProducerId, layer: int, active: bool) -> None:
-        self.worker.encoding_changed(producer_id, layer, active)
+        self.worker.listener.encoding_changed(producer_id, layer, active)
 
     def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
-        self.worker.consumer_layer_changed(consumer_id, layer)
+        self.worker.listener.consumer_layer_changed(consumer_id, layer)

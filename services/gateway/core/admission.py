@@ -1,7 +1,7 @@
 """Who a token makes of its bearer, and what that person may do in a room."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -72,6 +72,15 @@ class Claims(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Grants:
+    """What the worker has to know of what a token allows."""
+
+    publish: bool
+    subscribe: bool
+    moderate: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """What a connection may be and do, for as long as it lives."""
 
@@ -86,6 +95,19 @@ class Admission:
     visibility: Literal["proctored", "open"]
     max_participants: int
     waiting_room: bool = False
+
+    @property
+    def grants(self) -> Grants:
+        return Grants(self.may_publish, self.may_subscribe, self.may_moderate)
+
+    def with_grants(self, grants: Grants) -> "Admission":
+        """The same, where another token's grants count by now."""
+        return replace(
+            self,
+            may_publish=grants.publish,
+            may_subscribe=grants.subscribe,
+            may_moderate=grants.moderate,
+        )
 
 
 def admit(claims: Claims, asked: AuthPayload) -> Admission:

@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from services.common.errors import Code
+
 
 class CloseCode(IntEnum):
     """Registered codes (RFC 6455, 7.4.1 and the registry) and the protocol's own 44xx."""
@@ -19,3 +21,12 @@ class CloseCode(IntEnum):
     REPLACED = 4409
     TOO_LARGE = 4413
     FLOODING = 4429
+
+
+# Of a client that is not let in, by the error that it is answered with.
+NOT_ADMITTED = {
+    Code.UNAUTHORIZED: CloseCode.UNAUTHENTICATED,
+    Code.FORBIDDEN: CloseCode.FORBIDDEN,
+    # Nobody knows yet whether the token is good: it is worth trying again.
+    Code.UNAVAILABLE: CloseCode.OVERLOADED,
+}

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from services.common.errors import Refusal
 from services.common.ids import Epoch, PeerId, RoomId, SessionId
-from services.gateway.core.admission import Admission, Claims
+from services.gateway.core.admission import Admission, Claims, Grants
 from services.gateway.core.close_code import CloseCode
-from services.gateway.core.message.connection import IceServer, Ping
+from services.gateway.core.message.connection import AuthRefreshed, IceServer, Ping
 from services.gateway.core.message.envelope import Outbound, Payload
 from services.gateway.core.message.request import AnyRequest, Rejection, WorkerRequest
 from services.gateway.core.message.room import RoomJoin
@@ -206,6 +206,19 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class SetGrants:
+    """Have the worker heed the grants of a fresh token, and all resume tokens from now on.
+
+    Answered with Answered, whose payload is `reply`, or Refused.
+    """
+
+    ordinal: int
+    grants: Grants
+    reply: AuthRefreshed
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Confirm:
     """The client has spoken since it resumed: it has its next token, the one before is used up."""
 
@@ -220,4 +233,16 @@ class Detach:
     """The client is gone without having left: the seat is kept for the grace time."""
 
 
-Effect = Send | Close | VerifyToken | Resume | AnswerPing | Join | Call | Confirm | Renew | Detach
+Effect = (
+    Send
+    | Close
+    | VerifyToken
+    | Resume
+    | AnswerPing
+    | Join
+    | Call
+    | SetGrants
+    | Confirm
+    | Renew
+    | Detach
+)

@@ -2,7 +2,7 @@
 
 from services.common.errors import Code, Refusal
 from services.common.ids import Epoch, PeerId
-from services.gateway.core.admission import Admission, Claims, renew
+from services.gateway.core.admission import Admission, Claims, Grants, renew
 from services.gateway.core.effect import Resume, VerifyToken
 from services.gateway.core.message.connection import (
     AuthRefreshed,
@@ -19,6 +19,8 @@ class Entrance:
     def __init__(self, heartbeat_interval_ms: int) -> None:
         self._heartbeat_interval_ms = heartbeat_interval_ms
         self._admission: Admission | None = None
+        # Of a fresh token, while the worker is told.
+        self._renewal: Admission | None = None
         # What was asked and what it was answered, for a repeat.
         self._first: tuple[AuthRequest, AuthResponse] | None = None
 
@@ -81,7 +83,18 @@ class Entrance:
         self._first = (request, response)
         return response
 
-    def refresh(self, claims: Claims, ice_servers: tuple[IceServer, ...]) -> AuthRefreshed:
-        """The answer to a fresh token. Raises Refusal FORBIDDEN for one that is another's."""
-        self._admission = renew(self.admission, claims)
-        return AuthRefreshed(expires_at=claims.expires_at_ms, ice_servers=list(ice_servers))
+    def renew(
+        self, claims: Claims, ice_servers: tuple[IceServer, ...]
+    ) -> tuple[Grants, AuthRefreshed]:
+        """What a fresh token grants, which counts once it is `renewed`, and the answer to it.
+
+        Raises Refusal FORBIDDEN for a token that is another's.
+        """
+        self._renewal = renew(self.admission, claims)
+        answer = AuthRefreshed(expires_at=claims.expires_at_ms, ice_servers=list(ice_servers))
+        return self._renewal.grants, answer
+
+    def renewed(self) -> None:
+        """What the fresh token allows counts from now on."""
+        assert self._renewal is not None
+        self._admission, self._renewal = self._renewal, None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from services.common.ids import ConnectionId
+from services.gateway.core.admission import Grants
 from services.gateway.core.effect import (
     Admitted,
     Answer,
@@ -13,6 +14,7 @@ from services.gateway.core.effect import (
     WorkerLost,
 )
 from services.gateway.core.message.request import WorkerRequest
+from services.gateway.core.order import Position
 from services.gateway.core.resume import Place, Recovered, Resumption
 
 News = EventArrived | SessionEnded | Admitted | WorkerLost
@@ -30,6 +32,12 @@ class Seat(Protocol):
 
     async def call(self, request: WorkerRequest, request_id: str) -> Answer:
         """Raises Refusal. Bounded in time."""
+
+    async def set_grants(self, grants: Grants, request_id: str) -> Position:
+        """Tell the worker what the session's newest token allows, and where its log stands then.
+
+        Raises Refusal. Bounded in time.
+        """
 
     async def confirm(self) -> None:
         """Tell the worker that the client has its newest resume token. Raises Refusal. Bounded."""

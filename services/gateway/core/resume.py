@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.common.errors import Code, Refusal
 from services.common.ids import ConnectionId, Epoch, PeerId, SessionId
-from services.gateway.core.admission import Admission
+from services.gateway.core.admission import Admission, Grants
 from services.gateway.core.message.room import RoomJoinPayload, RoomState
 from services.gateway.core.order import Event, Position
 
@@ -70,6 +70,8 @@ class Recovered:
     position: Position
     missed: tuple[Event, ...] = ()
     state: RoomState | None = None
+    # As they count by now; None of a worker that does not say.
+    grants: Grants | None = None
 
 
 _adapter: TypeAdapter[Ticket] = TypeAdapter(Ticket)

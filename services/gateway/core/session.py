@@ -9,7 +9,7 @@ from services.common.ids import PeerId, SessionId
 from services.gateway.core import farewell
 from services.gateway.core.admission import Admission, admit
 from services.gateway.core.candidate import add_candidate
-from services.gateway.core.close_code import CloseCode
+from services.gateway.core.close_code import NOT_ADMITTED, CloseCode
 from services.gateway.core.effect import (
     Admitted,
     Answer,
@@ -32,6 +32,7 @@ from services.gateway.core.effect import (
     Resumed,
     Send,
     SessionEnded,
+    SetGrants,
     SocketClosed,
     TokenAccepted,
     VerifyToken,
@@ -70,9 +71,9 @@ class Session:
 
     The caller owns the socket and the clock: it passes each input with the current time (seconds,
     any origin), performs the returned effects in order, and passes DeadlineReached at `deadline`.
-    It owes an Answered, Resumed or Refused for each VerifyToken, Resume, AnswerPing, Join and Call,
-    also after the socket is gone; the session asks for one at a time. SocketClosed comes exactly
-    once.
+    It owes an Answered, Resumed or Refused for each VerifyToken, Resume, AnswerPing, Join, Call and
+    SetGrants, also after the socket is gone; the session asks for one at a time. SocketClosed comes
+    exactly once.
     """
 
     def __init__(
@@ -294,11 +295,15 @@ class Session:
         return [reply(ordinal, request, response), *self._advance(now)]
 
     def _refreshed(self, event: TokenAccepted, now: float) -> list[Effect]:
+        assert self._outstanding is not None
+        ordinal, request = self._outstanding
         try:
-            payload = self._entrance.refresh(event.claims, event.ice_servers)
+            grants, payload = self._entrance.renew(event.claims, event.ice_servers)
         except Refusal as refusal:
             return self._refused(refusal, now)
-        return self._answered(Answer(payload), now)
+        if not self._is_seated:
+            return self._answered(Answer(payload), now)
+        return [SetGrants(ordinal, grants, payload, self._request_id(ordinal, request))]
 
     def _resumed(self, event: Resumed, now: float) -> list[Effect]:
         ordinal, request = self._take_outstanding()
@@ -338,12 +343,7 @@ class Session:
 
     def _not_admitted(self, ordinal: int, request: AuthRequest, refusal: Refusal) -> list[Effect]:
         effects: list[Effect] = [error(ordinal, request, refusal)]
-        code = {
-            Code.UNAUTHORIZED: CloseCode.UNAUTHENTICATED,
-            Code.FORBIDDEN: CloseCode.FORBIDDEN,
-            # Nobody knows yet whether the token is good: it is worth trying again.
-            Code.UNAVAILABLE: CloseCode.OVERLOADED,
-        }.get(refusal.code)
+        code = NOT_ADMITTED.get(refusal.code)
         if code is not None:
             self.phase = Phase.CLOSED
             effects.append(Close(code, refusal.reason))
@@ -356,8 +356,11 @@ class Session:
             self._is_seated = not self._is_ended
         if isinstance(request, RoomLeave):
             self._is_seated = False
+        if isinstance(request, AuthRefresh):
+            self._entrance.renewed()
         if self.phase is Phase.CLOSED:
             return self._settled_after_close()
+        renewed = isinstance(request, AuthRefresh) and self.phase is Phase.JOINED
         if isinstance(request, RoomJoin) and isinstance(answer.payload, RoomWaiting):
             self._knock.park(self._take_outstanding()[0], request)
             return [Send(Outbound(answer.payload)), *self._advance(now)]
@@ -366,7 +369,7 @@ class Session:
             self._join = request
             self.phase = Phase.JOINED
         self._answer = (answer, now + self._limits.event_wait_s)
-        return self._settle(now)
+        return [*([Renew()] if renewed else []), *self._settle(now)]
 
     def _settle(self, now: float) -> list[Effect]:
         """Write the reply if the events before it are here; they come first."""

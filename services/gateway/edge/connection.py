@@ -37,6 +37,7 @@ from services.gateway.core.effect import (
     Resume,
     Resumed,
     Send,
+    SetGrants,
     SocketClosed,
     TokenAccepted,
     VerifyToken,
@@ -52,6 +53,7 @@ from services.gateway.core.port import Seat, Upstream
 from services.gateway.core.refusal import UNEXPECTED
 from services.gateway.core.resume import Place, Resumption, Ticket
 from services.gateway.core.session import Session
+from services.gateway.edge.confirmation import confirm
 from services.gateway.edge.door import DoorConfig
 from services.gateway.edge.heartbeat import HeartbeatTimes, beat
 from services.gateway.edge.outbox import Outbox, OutboxLimits
@@ -60,6 +62,9 @@ from services.gateway.edge.ticket import TicketOffice
 from services.gateway.edge.token import TokenVerifier
 
 log = get_logger("gateway.edge")
+
+# Effects that are over later, in a task of their own.
+Waiting = VerifyToken | Resume | Join | Call | SetGrants | Confirm | Detach
 
 # Sent every few seconds by, or to, every client.
 QUIET_TYPES = frozenset({"ping", "pong", "session:renewed"})
@@ -140,6 +145,7 @@ class Connection:
         self._timer: asyncio.TimerHandle | None = None
         # What the timer waits for.
         self._deadline: float | None = None
+        self._is_over = asyncio.Event()
         # The session cannot be relied on to give its seat back.
         self._has_failed = False
 
@@ -229,18 +235,12 @@ class Connection:
                 self.feed(received)
         return ordinal % MESSAGES_AT_ONCE == 0
 
-    def _perform(self, effect: Effect) -> None:  # noqa: C901 - one case an effect
+    def _perform(self, effect: Effect) -> None:
         match effect:
             case Send():
                 self._send(effect)
             case Close(code=code, reason=reason):
                 self._outbox.close(code, reason)
-            case VerifyToken():
-                self._start(self._verify(effect), effect.ordinal, None)
-            case Resume():
-                self._start(self._resume(effect), effect.ordinal, None)
-            case Confirm():
-                self._start(self._confirm(), None, None)
             case AnswerPing(ordinal=ordinal, request=request):
                 pong = Pong(
                     echo=request.payload,
@@ -248,12 +248,26 @@ class Connection:
                     worker_age_ms=self._seat.worker_age_ms() if self._seat else None,
                 )
                 self.feed(Answered(ordinal, Answer(pong)))
+            case Renew():
+                self._renew()
+            case _:
+                self._begin(effect)
+
+    def _begin(self, effect: Waiting) -> None:
+        match effect:
+            case VerifyToken():
+                self._start(self._verify(effect), effect.ordinal, None)
+            case Resume():
+                self._start(self._resume(effect), effect.ordinal, None)
             case Join():
                 self._start(self._join(effect), effect.ordinal, effect.request.correlation_id)
             case Call(request=request):
                 self._start(self._call(effect), effect.ordinal, request.correlation_id)
-            case Renew():
-                self._renew()
+            case SetGrants():
+                self._start(self._set_grants(effect), effect.ordinal, None)
+            case Confirm():
+                assert self._seat is not None
+                self._start(confirm(self._seat, self._is_over), None, None)
             case Detach():
                 self._start(self._detach(), None, None)
             case _:
@@ -317,7 +331,7 @@ class Connection:
         if not isinstance(state, RoomState):
             return answer
         config = state.room_config
-        ticket = Ticket(
+        self._ticket = Ticket(
             session_id=join.session_id,
             peer_id=join.peer_id,
             # If the room is made anew one day it is to be the same.
@@ -330,9 +344,21 @@ class Connection:
             epoch=Epoch(state.epoch),
             place=place,
         )
-        self._ticket = ticket
-        token = self._tickets.issue(ticket)
+        token = self._tickets.issue(self._ticket)
         return replace(answer, payload=state.model_copy(update={"resume_token": token}))
+
+    async def _set_grants(self, effect: SetGrants) -> None:
+        assert self._seat is not None
+        try:
+            position = await self._seat.set_grants(effect.grants, effect.request_id)
+        except Exception as error:
+            self.feed(Refused(effect.ordinal, _refusal_of(error)))
+            return
+        if self._ticket is not None:
+            # The session's next worker is to heed them, too.
+            admission = self._ticket.admission.with_grants(effect.grants)
+            self._ticket = replace(self._ticket, admission=admission)
+        self.feed(Answered(effect.ordinal, Answer(effect.reply, position)))
 
     async def _resume(self, effect: Resume) -> None:
         try:
@@ -341,6 +367,9 @@ class Connection:
                 self._resumption(effect, ticket), self.feed
             )
             ticket = replace(ticket, epoch=recovered.position.epoch, place=self._seat.place)
+            if recovered.grants is not None:
+                admission = ticket.admission.with_grants(recovered.grants)
+                ticket = replace(ticket, admission=admission)
             token = self._tickets.issue(ticket)
             self._ticket = ticket
         except Exception as error:
@@ -368,14 +397,6 @@ class Connection:
         renewed = SessionRenewed(resume_token=self._tickets.issue(self._ticket))
         self._send(Send(Outbound(renewed)))
 
-    async def _confirm(self) -> None:
-        assert self._seat is not None
-        try:
-            await self._seat.confirm()
-        except Refusal as refusal:
-            # The token before stays good for a while: no harm to its client.
-            log.info("gateway.session.not_confirmed", reason=refusal.reason)
-
     async def _call(self, effect: Call) -> None:
         assert self._seat is not None
         try:
@@ -395,6 +416,7 @@ class Connection:
 
     async def _settle(self) -> None:
         """Wait for the calls under way, which are bounded in time, and free everything."""
+        self._is_over.set()
         while self._calls:
             await asyncio.wait(self._calls)
         if self._seat is not None:

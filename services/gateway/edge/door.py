@@ -1,7 +1,6 @@
 """The door: which sockets stay, before anything is known of them but where they come from."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,6 +15,7 @@ from services.gateway.core.address import (
     parse_address,
     share_of,
 )
+from services.gateway.core.lobby import Lobby
 from services.gateway.core.quota import Quota, QuotaLimits, Share, Turned
 from services.gateway.edge.tally import Tally
 
@@ -51,13 +51,12 @@ class Guest(Protocol):
 
 @dataclass(slots=True)
 class _Visit:
-    """One socket: where it comes from, the share it uses, and what of the lobby it takes."""
+    """One socket: where it comes from, and the share it uses."""
 
     peer: Address | None
     name: str
     # None: a trusted proxy's, until its request says for whom; then `name` is the share's.
     share: Share | None = None
-    bytes: int = 0
 
 
 class Door:
@@ -75,9 +74,7 @@ class Door:
         self._quota = Quota(config.quota)
         self._loop = asyncio.get_running_loop()
         self._visits: dict[Guest, _Visit] = {}
-        # In order of arrival.
-        self._lobby: dict[Guest, _Visit] = {}
-        self._lobby_bytes = 0
+        self._lobby: Lobby[Guest] = Lobby()
         self._has_warned = False
 
     @property
@@ -95,7 +92,8 @@ class Door:
             if turned is not None:
                 self._tally.count(turned)
                 return False
-        self._visits[guest] = self._lobby[guest] = visit
+        self._visits[guest] = visit
+        self._lobby.enter(guest, visit.name)
         self._make_room()
         return guest in self._visits
 
@@ -109,6 +107,8 @@ class Door:
         turned = self._enter(visit, share_of(self._client_of(visit.peer, forwarded)))
         if turned is not None:
             self._tally.count(turned)
+        else:
+            self._lobby.rename(guest, visit.name)
         return turned
 
     @property
@@ -118,21 +118,18 @@ class Door:
 
     def came_in(self, guest: Guest) -> Share | None:
         """It is a WebSocket now. What it shares with its address; None once it is gone."""
-        self._leave_lobby(guest)
+        self._lobby.leave(guest)
         visit = self._visits.get(guest)
         return visit.share if visit is not None else None
 
     def reads(self, guest: Guest, size: int) -> None:
         """It is sent an answer of `size` bytes."""
-        visit = self._lobby.get(guest)
-        if visit is not None:
-            visit.bytes += size
-            self._lobby_bytes += size
-            self._make_room()
+        self._lobby.reads(guest, size)
+        self._make_room()
 
     def leave(self, guest: Guest, *, has_flooded: bool = False) -> None:
         """It is gone. Does nothing for one that was not accepted."""
-        self._leave_lobby(guest)
+        self._lobby.leave(guest)
         visit = self._visits.pop(guest, None)
         if visit is not None and visit.share is not None:
             if has_flooded:
@@ -162,18 +159,12 @@ class Door:
                 "if that is your proxy, all its clients share one address's limits",
             )
 
-    def _leave_lobby(self, guest: Guest) -> None:
-        visit = self._lobby.pop(guest, None)
-        if visit is not None:
-            self._lobby_bytes -= visit.bytes
-
     def _make_room(self) -> None:
         while (
             len(self._lobby) > self._config.max_lobby
-            or self._lobby_bytes > self._config.max_lobby_bytes
+            or self._lobby.bytes > self._config.max_lobby_bytes
         ) and len(self._lobby) > 1:
-            ((greediest, _),) = Counter(visit.name for visit in self._lobby.values()).most_common(1)
-            oldest = next(guest for guest, visit in self._lobby.items() if visit.name == greediest)
+            oldest = self._lobby.first_out()
             self._tally.count("lobby.full")
             self.leave(oldest)
             oldest.throw_out()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.errors import Code, Refusal
+from services.common.rpc.status import CODES
 from services.gateway.core.effect import Answer
 from services.gateway.core.message import media, peer, sdp, stats, text, transport
 from services.gateway.core.message.envelope import Payload
@@ -256,7 +257,10 @@ def _track_result(result: pb.SdpTrackResult) -> sdp.PublishedTrack | sdp.Rejecte
     if result.WhichOneof("result") == "producer_id":
         muted = result.muted or None
         return sdp.PublishedTrack(mid=mid, producer_id=result.producer_id, muted=muted)
-    refusal = Refusal(Code.PRODUCE_ERROR, result.failure.reason, result.failure.message)
+    failure = result.failure
+    # Empty where the worker is of an earlier version.
+    code = Code(failure.code) if failure.code in CODES else Code.PRODUCE_ERROR
+    refusal = Refusal(code, failure.reason, failure.message)
     return sdp.RejectedTrack(mid=mid, error=error_of(refusal, "produce"))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from services.gateway.core.admission import Grants
 from services.gateway.core.effect import Join
 from services.gateway.core.message.room import RoomJoin, RoomState
 from services.gateway.core.order import Event
@@ -34,6 +35,7 @@ def recovered_from_pb(resumption: Resumption, response: pb.AttachSessionResponse
     return Recovered(
         position_from_pb(response.session.position),
         missed=tuple(event for event in missed if isinstance(event, Event)),
+        grants=_grants_from_pb(response.session),
     )
 
 
@@ -47,7 +49,18 @@ def rejoin_to_pb(resumption: Resumption, *, watch_id: str, generation: int) -> p
 def rejoined_from_pb(resumption: Resumption, response: pb.JoinRoomResponse) -> Recovered:
     answer = joined_from_pb(_join(resumption), response)
     assert isinstance(answer.payload, RoomState)
-    return Recovered(position_from_pb(response.position), state=answer.payload)
+    return Recovered(
+        position_from_pb(response.position),
+        state=answer.payload,
+        grants=_grants_from_pb(response),
+    )
+
+
+def _grants_from_pb(response: pb.JoinRoomResponse) -> Grants | None:
+    if not response.HasField("grants"):
+        return None
+    grants = response.grants
+    return Grants(grants.publish, grants.subscribe, grants.moderate)
 
 
 def _join(resumption: Resumption) -> Join:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from services.common.errors import Code, Refusal
 from services.common.ids import RoomId, SessionId
+from services.gateway.core.admission import Grants
 from services.gateway.core.effect import Answer, Join
 from services.gateway.core.message.request import WorkerRequest
+from services.gateway.core.order import Position
 from services.gateway.core.resume import Place
 from services.gateway.upstream.link import Link
 from services.gateway.upstream.operation import carry_out
-from services.gateway.upstream.room import join_to_pb, joined_from_pb
+from services.gateway.upstream.room import join_to_pb, joined_from_pb, position_from_pb
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 
 
@@ -44,6 +46,16 @@ class WorkerSeat:
 
     async def call(self, request: WorkerRequest, request_id: str) -> Answer:
         return await carry_out(request, self._session_call(request_id), self._link.call)
+
+    async def set_grants(self, grants: Grants, request_id: str) -> Position:
+        message = pb.SetGrantsRequest(
+            call=self._session_call(request_id),
+            grants=pb.Grants(
+                publish=grants.publish, subscribe=grants.subscribe, moderate=grants.moderate
+            ),
+        )
+        response = await self._link.call("SetGrants", message)
+        return position_from_pb(response.position)
 
     async def confirm(self) -> None:
         call = self._own_call("confirm")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.common.errors import Code, Refusal
 from services.common.ids import TransportId
 from services.sfu.control.seat import Seat
+from services.sfu.core.change import starting
 from services.sfu.core.description import Description, SdpFormat
 from services.sfu.core.offering import anchor
 from services.sfu.core.port import Direction, DtlsParameters, Media, TransportOffer
@@ -37,10 +38,21 @@ def apply_offer(
 
     A refused offer changes nothing.
     """
-    session, router = seat.session, seat.room.router
+    session = seat.session
     check_may_publish(session)
-    session.descriptions.spend(now_ms)
-    description = sdp.read(text)
+    with starting(session, now_ms):
+        session.descriptions.spend(now_ms)
+        return _apply(seat, media, sdp, sdp.read(text), wishes)
+
+
+def _apply(
+    seat: Seat,
+    media: Media,
+    sdp: SdpFormat,
+    description: Description,
+    wishes: Mapping[str, Wish],
+) -> SdpAnswer:
+    session, router = seat.session, seat.room.router
     before = session.publishing
     if before is not None and description.dtls is None:
         # All sections have ended, and with them what says whose they were.

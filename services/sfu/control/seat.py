@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 
 from services.common.errors import Code, Refusal
-from services.common.ids import ConnectionId, PeerId, RoomId, SessionId
+from services.common.ids import (
+    ConnectionId,
+    ConsumerId,
+    PeerId,
+    ProducerId,
+    RoomId,
+    SessionId,
+    TransportId,
+)
 from services.sfu.control.watch import Watch
 from services.sfu.core.peer import Session
 from services.sfu.core.reply_store import ReplyStore
@@ -114,6 +122,7 @@ class SeatBook:
 
     def __init__(self) -> None:
         self._seats: dict[SessionId, Seat] = {}
+        self._by_peer: dict[PeerId, Seat] = {}
         self._left: OrderedDict[SessionId, Left] = OrderedDict()
 
     def __len__(self) -> int:
@@ -121,11 +130,21 @@ class SeatBook:
 
     def add(self, seat: Seat) -> None:
         self._seats[seat.session_id] = seat
+        # One that it replaces is ended afterwards.
+        self._by_peer[seat.peer_id] = seat
         if seat.watch is not None:
             seat.bind(seat.watch, seat.connection_id)
 
     def get(self, session_id: SessionId) -> Seat | None:
         return self._seats.get(session_id)
+
+    def of_peer(self, peer_id: PeerId) -> Seat | None:
+        """The seat of whoever sits, or waits, under this id: in one room at most."""
+        return self._by_peer.get(peer_id)
+
+    def of_media(self, media_id: TransportId | ProducerId | ConsumerId) -> Seat | None:
+        """The seat of the peer whose this is, or was: the id begins with the peer's."""
+        return self.of_peer(PeerId(media_id.rpartition(".")[0]))
 
     def is_taken(self, seat: Seat) -> bool:
         """Whether the session still sits there."""
@@ -133,7 +152,10 @@ class SeatBook:
 
     def end(self, session_id: SessionId) -> Seat | None:
         """Free the seat; returns it."""
-        return self._seats.pop(session_id, None)
+        seat = self._seats.pop(session_id, None)
+        if seat is not None and self._by_peer.get(seat.peer_id) is seat:
+            del self._by_peer[seat.peer_id]
+        return seat
 
     def remember_left(self, seat: Seat, request_id: str, digest: bytes, reply: Reply) -> None:
         """Keep the reply to the request that ended the session, and nothing else of it."""

@@ -27,6 +27,8 @@ from services.sfu.control.sdp import apply_answer, apply_offer, receiving
 from services.sfu.control.seat import Seat
 from services.sfu.control.stats import consumer_stats
 from services.sfu.control.worker import Worker
+from services.sfu.core.change import charged, starting
+from services.sfu.core.grant import set_grants
 from services.sfu.core.moderation import Moderation
 from services.sfu.core.router import Router
 
@@ -35,7 +37,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 # What one may ask who has no seat yet, and waits for a moderator.
-WHILE_WAITING = (pb.LeaveRoomRequest, pb.DetachSessionRequest, pb.ConfirmSessionRequest)
+WHILE_WAITING = (
+    pb.LeaveRoomRequest,
+    pb.DetachSessionRequest,
+    pb.ConfirmSessionRequest,
+    pb.SetGrantsRequest,
+)
 
 
 class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
@@ -109,6 +116,15 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         def action(seat: Seat) -> pb.ConfirmSessionResponse:
             seat.confirm()
             return pb.ConfirmSessionResponse(position=wire.position_to_wire(seat))
+
+        return self._act(request, request.call, action)
+
+    async def SetGrants(
+        self, request: pb.SetGrantsRequest, context: Context
+    ) -> pb.SetGrantsResponse:
+        def action(seat: Seat) -> pb.SetGrantsResponse:
+            set_grants(seat.room, seat.session, wire.grants_from_wire(request.grants))
+            return pb.SetGrantsResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
 
@@ -186,7 +202,8 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         self, request: pb.CloseTransportRequest, context: Context
     ) -> pb.CloseTransportResponse:
         def action(seat: Seat) -> pb.CloseTransportResponse:
-            seat.room.router.close_transport(seat.session, TransportId(request.transport_id))
+            with charged(seat.session, self._worker.clock_ms()):
+                seat.room.router.close_transport(seat.session, TransportId(request.transport_id))
             return pb.CloseTransportResponse(
                 position=wire.position_to_wire(seat), transport_id=request.transport_id
             )
@@ -197,7 +214,8 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         wanted = wire.produce_from_wire(request)
 
         def action(seat: Seat) -> pb.ProduceResponse:
-            producer = seat.room.router.produce(seat.session, wanted)
+            with starting(seat.session, self._worker.clock_ms()):
+                producer = seat.room.router.produce(seat.session, wanted)
             return pb.ProduceResponse(
                 position=wire.position_to_wire(seat),
                 producer_id=producer.producer_id,
@@ -212,7 +230,8 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         def action(seat: Seat) -> pb.PauseProducerResponse:
             producer_id = ProducerId(request.producer_id)
             side = _side_of(seat, producer_id)
-            side.pause_producer(seat.session, producer_id)
+            with charged(seat.session, self._worker.clock_ms()):
+                side.pause_producer(seat.session, producer_id)
             return pb.PauseProducerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -223,7 +242,8 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         def action(seat: Seat) -> pb.ResumeProducerResponse:
             producer_id = ProducerId(request.producer_id)
             side = _side_of(seat, producer_id)
-            side.resume_producer(seat.session, producer_id)
+            with starting(seat.session, self._worker.clock_ms()):
+                side.resume_producer(seat.session, producer_id)
             return pb.ResumeProducerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)
@@ -232,7 +252,8 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
         self, request: pb.CloseProducerRequest, context: Context
     ) -> pb.CloseProducerResponse:
         def action(seat: Seat) -> pb.CloseProducerResponse:
-            seat.room.router.close_producer(seat.session, ProducerId(request.producer_id))
+            with charged(seat.session, self._worker.clock_ms()):
+                seat.room.router.close_producer(seat.session, ProducerId(request.producer_id))
             return pb.CloseProducerResponse(position=wire.position_to_wire(seat))
 
         return self._act(request, request.call, action)

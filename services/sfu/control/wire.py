@@ -41,8 +41,9 @@ from services.sfu.control.seat import Call, Seat
 from services.sfu.control.watch import Admitted, Beat, Ended, Kept, News
 from services.sfu.control.watch import Message as WatchMessage
 from services.sfu.core import port
+from services.sfu.core.grant import Grants, grants_of
 from services.sfu.core.layer import HIGHEST, PreferredLayers
-from services.sfu.core.peer import Transport
+from services.sfu.core.peer import Session, Transport
 from services.sfu.core.publication import ProduceRequest
 from services.sfu.core.publishing import Published, Wish
 from services.sfu.core.room import JoinRequest
@@ -61,9 +62,19 @@ DTLS_ROLE_TO_WIRE = {
     port.DtlsRole.SERVER: sfu_service_pb2.DTLS_ROLE_SERVER,
 }
 
-# After a resume another gateway repeats a request, with another key; and any may know more of the
-# room by the time it asks again.
-NOT_OF_THE_CLIENT = frozenset({"call", "room_settings"})
+# After a resume another gateway repeats a request, with another key. Any may know more of the room
+# by the time it asks again, and the client may have shown another token.
+NOT_OF_THE_CLIENT = frozenset(
+    {
+        "call",
+        "room_settings",
+        "create",
+        "room_config",
+        "may_publish",
+        "may_subscribe",
+        "may_moderate",
+    }
+)
 
 
 def digest(request: Message) -> bytes:
@@ -226,6 +237,7 @@ def joined_to_wire(seat: Seat, worker_id: str) -> sfu_service_pb2.JoinRoomRespon
         ],
         counter=seat.counter,
         waiting_peers=[waiting_to_wire(peer) for peer in seat.room.lobby.visible_to(session)],
+        grants=grants_to_wire(session),
     )
 
 
@@ -244,12 +256,24 @@ def attached_to_wire(
             session_key=seat.key,
             worker_id=worker_id,
             counter=seat.counter,
+            grants=grants_to_wire(seat.session),
         ),
         missed=[
             news_to_wire(News(seat.session_id, seat.room.epoch, seq, "", event))
             for seq, event in missed
         ],
     )
+
+
+def grants_to_wire(session: Session) -> sfu_service_pb2.Grants:
+    grants = grants_of(session)
+    return sfu_service_pb2.Grants(
+        publish=grants.publish, subscribe=grants.subscribe, moderate=grants.moderate
+    )
+
+
+def grants_from_wire(message: sfu_service_pb2.Grants) -> Grants:
+    return Grants(message.publish, message.subscribe, message.moderate)
 
 
 def transport_to_wire(
@@ -329,7 +353,9 @@ def published_to_wire(published: Published) -> sfu_service_pb2.SdpTrackResult:
     if isinstance(result, Refusal):
         return sfu_service_pb2.SdpTrackResult(
             mid=published.mid,
-            failure=sfu_service_pb2.SdpTrackFailure(reason=result.reason, message=result.message),
+            failure=sfu_service_pb2.SdpTrackFailure(
+                code=result.code, reason=result.reason, message=result.message
+            ),
         )
     return sfu_service_pb2.SdpTrackResult(
         mid=published.mid, producer_id=result.producer_id, muted=result.muted

@@ -16,13 +16,10 @@ from google.protobuf.message import Message as Reply
 from services.common.errors import Code, Refusal
 from services.common.ids import (
     ConnectionId,
-    ConsumerId,
     Epoch,
     GatewayId,
-    ProducerId,
     RoomId,
     SessionId,
-    TransportId,
     WatchId,
     WorkerId,
 )
@@ -31,6 +28,7 @@ from services.common.telemetry import current_traceparent
 from services.sfu.control.delivery import Delivery
 from services.sfu.control.hearing import Hearing
 from services.sfu.control.join import Attach, Join
+from services.sfu.control.listener import Listener
 from services.sfu.control.operator_watch import OperatorBook
 from services.sfu.control.performance import command, peer_of
 from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_session
@@ -39,7 +37,7 @@ from services.sfu.core.description import SdpFormat
 from services.sfu.core.effect import Effect, KeepSettings, Message, TellOperator
 from services.sfu.core.limit import check_id, check_name, check_request_id
 from services.sfu.core.peer import Producer, Session
-from services.sfu.core.port import Media, TransportState
+from services.sfu.core.port import Media
 from services.sfu.core.room import Patience, Room
 
 HEARTBEAT_INTERVAL_S = 1.0
@@ -82,6 +80,7 @@ class Worker:
         self.delivery = Delivery(self.seats, self.operators, self.watches, sdp, self.close_watch)
         self.clock_ms = clock_ms
         self.hearing = Hearing(media, self.rooms, self._perform, clock_ms)
+        self.listener = Listener(self.seats, self._guarded, clock_ms)
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
@@ -259,39 +258,6 @@ class Worker:
         if (seat.watch.watch_id, seat.connection_id) == (watch_id, connection_id):
             self._guarded(seat, (lambda s: s.room.leave(s.session)) if leave else self.detach)
 
-    # MediaListener.
-
-    def transport_changed(self, transport_id: TransportId, state: TransportState) -> None:
-        log.debug("sfu.transport.changed", transport_id=transport_id, state=state.value)
-
-    def transport_failed(self, transport_id: TransportId, reason: str) -> None:
-        seat = self._seat_of_transport(transport_id)
-        if seat is not None:
-            self._guarded(seat, lambda s: s.room.router.transport_failed(transport_id, reason))
-
-    def encoding_changed(self, producer_id: ProducerId, layer: int, active: bool) -> None:
-        for room in self.rooms.values():
-            producer = room.router.producers.get(producer_id)
-            if producer is not None:
-                log.debug("sfu.layer.changed", producer_id=producer_id, layer=layer, active=active)
-                self._guarded_for(
-                    producer.session_id,
-                    lambda s: s.room.router.layering.encoding_changed(
-                        producer_id, layer, self.clock_ms(), active=active
-                    ),
-                )
-                return
-
-    def consumer_layer_changed(self, consumer_id: ConsumerId, layer: int) -> None:
-        for room in self.rooms.values():
-            consumer = room.router.consumers.get(consumer_id)
-            if consumer is not None:
-                self._guarded_for(
-                    consumer.session_id,
-                    lambda s: s.room.router.layering.consumer_layer_changed(consumer_id, layer),
-                )
-                return
-
     # Inside.
 
     def _run(self, seat: Seat, action: Callable[[], Result]) -> Result:
@@ -333,13 +299,6 @@ class Worker:
             self.delivery.end(seat.session_id, "WORKER_FAULT")
             self._settle(seat.room)
 
-    def _seat_of_transport(self, transport_id: TransportId) -> Seat | None:
-        for room in self.rooms.values():
-            transport = room.router.transports.get(transport_id)
-            if transport is not None:
-                return self.seats.get(transport.session_id)
-        return None
-
     def _enter(self, seat: Seat) -> None:
         self.seats.add(seat)
         if seat.room.room_id not in self.rooms:
@@ -377,9 +336,9 @@ class Worker:
     def _check_peer_elsewhere(self, join: Join) -> None:
         # Ids of transports, producers and consumers begin with the peer's and are the worker's own
         # towards the media side, so a peer id may sit in one room only.
-        for room in self.rooms.values():
-            if room.room_id != join.room_id and room.has_peer(join.request.peer_id):
-                raise Refusal(Code.FORBIDDEN, "PEER_ID_TAKEN", "The peer is in another room.")
+        seat = self.seats.of_peer(join.request.peer_id)
+        if seat is not None and seat.room_id != join.room_id:
+            raise Refusal(Code.FORBIDDEN, "PEER_ID_TAKEN", "The peer is in another room.")
 
     def _check_generation(self, room: Room, generation: int) -> None:
         if generation == room.generation:

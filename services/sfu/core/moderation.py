@@ -65,7 +65,7 @@ class Moderation:
         for each in self._waiting_of(session.user_id):
             # What the user asked for on other devices is granted too, while there is room.
             if len(self._roster) < self._settings.max_peers:
-                self._seat(each)
+                self.seat(each)
 
     def reject(self, moderator: Session, peer_id: PeerId, reason: str) -> None:
         """Send one who waits away; it may try again. `reason` is shown to it."""
@@ -126,6 +126,14 @@ class Moderation:
                 self._end(session, "KICKED", "")
         self._router.follow_mutes()
 
+    def seat(self, session: Session) -> None:
+        """Let one who waits in: the caller has checked that it may, and that there is room."""
+        self._lobby.remove(session)
+        session.is_waiting = False
+        self._roster.add(session)
+        self._roster.do(AdmitSession(session.session_id))
+        self._roster.tell_participant(session, ParticipantJoined)
+
     @property
     def _settings(self) -> RoomSettings:
         return self._roster.settings
@@ -140,13 +148,6 @@ class Moderation:
         for session in self._seated_of(user_id):
             self._roster.tell_participant(session, ParticipantUpdated)
         self._router.follow_mutes()
-
-    def _seat(self, session: Session) -> None:
-        self._lobby.remove(session)
-        session.is_waiting = False
-        self._roster.add(session)
-        self._roster.do(AdmitSession(session.session_id))
-        self._roster.tell_participant(session, ParticipantJoined)
 
     def _target(self, moderator: Session, peer_id: PeerId) -> Session:
         target = self._roster.visible_peer(moderator, peer_id)

@@ -10,7 +10,7 @@ from services.common.ids import (
     TransportId,
     UserId,
 )
-from services.sfu.core.allowance import Allowance, of_descriptions
+from services.sfu.core.allowance import Allowance, of_changes, of_descriptions
 from services.sfu.core.event import ProducerView
 from services.sfu.core.layer import Activity, Selection
 from services.sfu.core.need import Need
@@ -117,6 +117,7 @@ class Session:
     is_waiting: bool = False
     hand_raised: bool = False
     allowance: Allowance = field(default_factory=Allowance)
+    changes: Allowance = field(default_factory=of_changes)
     transports: dict[TransportId, Transport] = field(default_factory=dict)
     producers: dict[ProducerId, Producer] = field(default_factory=dict)
     consumers: dict[ConsumerId, Consumer] = field(default_factory=dict)

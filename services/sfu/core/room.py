@@ -115,10 +115,6 @@ class Room:
         """All sessions, seated and waiting."""
         return [*self.roster.sessions.values(), *self.lobby.sessions()]
 
-    def has_peer(self, peer_id: PeerId) -> bool:
-        """Whether this peer is here, or waits."""
-        return self.roster.find_peer(peer_id) is not None or peer_id in self.lobby
-
     def take_effects(self, now_ms: int) -> list[Effect]:
         """What the shell has to do since the last call, in order."""
         self.router.layering.tell_needs(now_ms)

@@ -75,7 +75,7 @@ async def test_transport_that_fails_is_told_to_its_session(
     (known,) = running.media.transports
     assert known == transport_id
     running.media.close_transport(known)
-    running.worker.transport_failed(known, "DTLS_TIMEOUT")
+    running.worker.listener.transport_failed(known, "DTLS_TIMEOUT")
     told = [(await stream.next()).event for _ in range(2)]
     assert told[0].producer_closed.producer_id == "ann.1"
     assert told[1].transport_closed.transport_id == transport_id

@@ -39,7 +39,7 @@ class Scene:
         return self.running.media.consumers[self.consumer_id].layer
 
     def encoding(self, layer: int, active: bool = True) -> None:
-        self.running.worker.encoding_changed(self.producer_id, layer, active)
+        self.running.worker.listener.encoding_changed(self.producer_id, layer, active)
 
     async def wish(self, **layers: int) -> pb.SetConsumerLayersResponse:
         return await self.proctor.gateway.stub.SetConsumerLayers(
@@ -80,7 +80,7 @@ async def scene(running: RunningWorker, gateway: Gateway, **preferred: int) -> S
     proctor = await gateway.join(stream, "eve", room_pb2.ROLE_PROCTOR)
     producer_id = await publish_simulcast(candidate)
     for layer in range(3):
-        running.worker.encoding_changed(producer_id, layer, True)
+        running.worker.listener.encoding_changed(producer_id, layer, True)
     consumer = await consume(proctor, producer_id, **preferred)
     assert (await stream.next()).event.producer_new.producer_id == producer_id
     return Scene(running, stream, candidate, proctor, producer_id, consumer)
@@ -128,13 +128,13 @@ async def test_layer_that_goes_quiet_is_left_and_its_consumer_is_told_without_a_
     running: RunningWorker, gateway: Gateway
 ) -> None:
     on = await scene(running, gateway)
-    running.worker.consumer_layer_changed(on.consumer_id, 2)
+    running.worker.listener.consumer_layer_changed(on.consumer_id, 2)
     told = (await on.stream.next()).event
     assert (told.session_id, told.seq) == (on.proctor.session_id, 0)
     assert told.consumer_layers.spatial_layer == 2
     on.encoding(2, active=False)
     assert on.layer == 1
-    running.worker.consumer_layer_changed(on.consumer_id, 1)
+    running.worker.listener.consumer_layer_changed(on.consumer_id, 1)
     assert (await on.stream.next()).event.consumer_layers.spatial_layer == 1
     for layer in (0, 1):
         on.encoding(layer, active=False)
@@ -210,7 +210,7 @@ async def test_media_sides_word_that_crosses_an_end_costs_nobody_anything(
 ) -> None:
     on = await scene(running, gateway)
     await on.proctor.leave()
-    running.worker.consumer_layer_changed(on.consumer_id, 1)
+    running.worker.listener.consumer_layer_changed(on.consumer_id, 1)
     await on.candidate.leave()
     on.encoding(1, active=False)
     assert running.worker.rooms == {}
@@ -242,7 +242,7 @@ async def test_operator_sees_what_is_wished_sent_aimed_at_and_forwarded(
         watch = admin.WatchRoom(admin_service_pb2.WatchRoomRequest(room_id="exam"))
         snapshot = await watch.read()
         assert isinstance(snapshot, admin_service_pb2.WatchRoomResponse)
-        running.worker.consumer_layer_changed(on.consumer_id, 2)
+        running.worker.listener.consumer_layer_changed(on.consumer_id, 2)
         message = await watch.read()
         assert isinstance(message, admin_service_pb2.WatchRoomResponse)
         seen = message.event

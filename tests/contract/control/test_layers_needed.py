@@ -97,17 +97,17 @@ async def test_viewer_who_enlarges_gets_the_layer_that_the_publisher_starts_agai
 ) -> None:
     on = await exam(gateway)
     for layer in range(3):
-        running.worker.encoding_changed(ProducerId(on.producer_id), layer, True)
+        running.worker.listener.encoding_changed(ProducerId(on.producer_id), layer, True)
     consumer = await consume(on.proctor, on.producer_id, spatial_layer=0)
     assert await on.needed() == 0
     for layer in (1, 2):
-        running.worker.encoding_changed(ProducerId(on.producer_id), layer, False)
+        running.worker.listener.encoding_changed(ProducerId(on.producer_id), layer, False)
     forwarded = running.media.consumers[ConsumerId(consumer.consumer_id)]
     await on.wish(consumer, 2)
     assert await on.needed() == 2
     assert forwarded.layer == 0
     for layer in (1, 2):
-        running.worker.encoding_changed(ProducerId(on.producer_id), layer, True)
+        running.worker.listener.encoding_changed(ProducerId(on.producer_id), layer, True)
         assert running.media.consumers[ConsumerId(consumer.consumer_id)].layer == layer
 
 

@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from services.common.errors import Code, Refusal
+from services.common.ids import ProducerId, SessionId
 from services.common.rpc.status import refusal_of
 from services.pb.invigil.sfu.v1 import room_pb2
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
@@ -278,6 +279,33 @@ async def test_offers_beyond_the_allowance_are_refused_unread(
     bo = await gateway.join(await gateway.watch("g2"), "bo")
     await offer(bo, PLAIN)
     assert len(running.media.producers) == 4
+
+
+async def test_offer_costs_what_it_changes_as_messages_do(
+    running: RunningWorker, ada: Session
+) -> None:
+    await offer(ada, PLAIN)
+    seat = running.worker.seats.get(SessionId(ada.session_id))
+    assert seat is not None
+    changes = seat.session.changes
+    paused = changed(PLAIN, "1", ("a=sendrecv", "a=inactive"))
+    changes.full_at_ms = never = running.worker.clock_ms() + 2**40
+    changes.burst = 2**40
+    await offer(ada, paused)
+    await offer(ada, paused)
+    assert changes.full_at_ms == never + INTERVAL_MS
+    await offer(ada, PLAIN.replace("a=sendrecv", "a=inactive"))
+    await offer(ada, PLAIN)
+    assert changes.full_at_ms == never + 4 * INTERVAL_MS
+
+    changes.burst = 0
+
+    assert (await refused(ada, paused)).reason == "TOO_MANY_CHANGES"
+    assert not seat.session.producers[ProducerId("ada.2")].paused
+    await ada.gateway.stub.PauseProducer(
+        pb.PauseProducerRequest(call=ada.call(), producer_id="ada.2"), timeout=DEADLINE_S
+    )
+    assert changes.full_at_ms == never + 5 * INTERVAL_MS
 
 
 async def test_producer_closed_by_message_stays_closed(ada: Session) -> None:

@@ -383,7 +383,7 @@ async def test_failed_connection_is_forgotten_with_its_offer(
     await scene.consume(await scene.produce(VIDEO))
     offer = await scene.offered()
     running.media.close_transport(offer.transport_id)  # type: ignore[arg-type]
-    running.worker.transport_failed(offer.transport_id, "DTLS_TIMEOUT")  # type: ignore[arg-type]
+    running.worker.listener.transport_failed(offer.transport_id, "DTLS_TIMEOUT")  # type: ignore[arg-type]
     assert (await scene.refused(offer)).reason == "STALE_OFFER"
     assert not running.media.consumers
 

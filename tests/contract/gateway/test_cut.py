@@ -1,10 +1,8 @@
 """Connections that break in the middle of requests and events, again and again."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from random import Random
-from typing import Any
 
 import pytest
 from websockets.exceptions import WebSocketException
@@ -21,9 +19,7 @@ from tests.support.gateway import (
 )
 from tests.support.poll import eventually
 from tests.support.proxy import Proxy, proxied
-
-TOGGLES = ["pause", "resume"] * 20
-TOLD = [f"producer:{word}d" for word in TOGGLES]
+from tests.support.storm import TOGGLES, TOLD, budgets, produce, toggle, toggled
 
 Requests = Mapping[str, tuple[str, Payload]]
 
@@ -108,9 +104,9 @@ async def test_each_request_is_carried_out_once_and_each_event_told_once(
         assert len(worker.media.transports) == 2 + 7
         told = [event for event in stubborn.events if event.seq is not None]
         assert [event.seq for event in told] == list(range(1, began + len(TOGGLES) + 1))
-        assert toggled(told, his) == TOLD
-        await eventually(lambda: len(toggled(pat.events, hers)) == len(TOLD))
-        assert toggled(pat.events, hers) == TOLD
+        assert toggled(said(told), his) == TOLD
+        await eventually(lambda: len(toggled(said(pat.events), hers)) == len(TOLD))
+        assert toggled(said(pat.events), hers) == TOLD
         commands = [name for name, about in worker.media.commands if about == hers["producerId"]]
         assert commands == ["add_producer", *(f"{word}_producer" for word in TOGGLES)]
 
@@ -134,25 +130,5 @@ async def test_slow_network_changes_nothing(gateway: RunningGateway, worker: Run
         assert (await back.request("ping")).type == "pong"
 
 
-def budgets(seed: int) -> Iterator[int]:
-    """Bytes of each connection: some end within the handshake, some get far."""
-    noise = Random(seed)
-    while True:
-        yield noise.choice((100, 400, 900, 1_500, 3_000, 6_000)) + noise.randrange(400)
-
-
-async def produce(client: Client) -> Payload:
-    await client.ask("transport:create", {"direction": "send"})
-    return await client.ask("produce", {"kind": "audio"})
-
-
-async def toggle(client: Client, producer: Payload) -> None:
-    for word in TOGGLES:
-        await client.ask(f"producer:{word}", producer)
-        await asyncio.sleep(0.005)
-
-
-def toggled(events: list[Any], producer: Payload) -> list[str]:
-    """What was told of a producer after it was new."""
-    about = [event for event in events if event.payload.get("producerId") == producer["producerId"]]
-    return [event.type for event in about if event.type != "producer:new"]
+def said(events: list[Message]) -> list[tuple[str, Payload]]:
+    return [(event.type, event.payload) for event in events]

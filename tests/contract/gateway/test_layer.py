@@ -23,10 +23,12 @@ class Scene:
 
     def encoding(self, layer: int, active: bool = True) -> None:
         producer_id = ProducerId(self.producer["producerId"])
-        self.worker.worker.encoding_changed(producer_id, layer, active)
+        self.worker.worker.listener.encoding_changed(producer_id, layer, active)
 
     def starts(self, consumer: dict[str, Any], layer: int) -> None:
-        self.worker.worker.consumer_layer_changed(ConsumerId(consumer["consumerId"]), layer)
+        self.worker.worker.listener.consumer_layer_changed(
+            ConsumerId(consumer["consumerId"]), layer
+        )
 
     async def consume(self, **more: Any) -> dict[str, Any]:
         return await self.pat.ask("consume", {**self.producer, **more})

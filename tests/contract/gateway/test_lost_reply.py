@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from services.common.errors import Code, Refusal
+from services.common.ids import PeerId
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 from services.sfu.control.sfu_service import SfuService
-from tests.support.client import connected
+from tests.support.client import connected, resumed
 from tests.support.gateway import (
     ROOM,
     RunningGateway,
@@ -95,3 +97,53 @@ async def test_seat_of_a_client_that_gave_up_is_freed(
         assert len(worker.worker.seats) == 1
 
     await eventually(lambda: len(worker.worker.seats) == 0 and not worker.worker.rooms)
+
+
+async def test_worker_that_is_not_told_of_a_resumed_client_is_told_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    confirm, asked = SfuService.ConfirmSession, [0]
+
+    async def unreachable(self: SfuService, request: pb.ConfirmSessionRequest, context: Any) -> Any:
+        asked[0] += 1
+        if asked[0] <= 2:
+            raise Refusal(Code.UNAVAILABLE, "ENGINE_SILENT", "Not just now.")
+        return await confirm(self, request, context)
+
+    monkeypatch.setattr(SfuService, "ConfirmSession", unreachable)
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(running_worker())
+        gateway = await stack.enter_async_context(running_gateway(worker.address))
+        await ready(gateway)
+        ada = await stack.enter_async_context(joined(gateway, "candidate", "Ada"))
+        back = await stack.enter_async_context(resumed(gateway.url, ada))
+        seat = worker.worker.seats.of_peer(PeerId(ada.peer_id))
+        assert seat is not None
+        assert seat.repeatable is not None
+
+        await back.request("ping")
+
+        await eventually(lambda: seat.repeatable is None, what="the worker is told")
+        assert asked[0] == 3
+
+
+async def test_connection_that_ends_does_not_wait_for_a_worker_that_cannot_be_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = asyncio.Event()
+
+    async def unreachable(self: SfuService, request: pb.ConfirmSessionRequest, context: Any) -> Any:
+        asked.set()
+        raise Refusal(Code.UNAVAILABLE, "ENGINE_SILENT", "Not just now.")
+
+    monkeypatch.setattr(SfuService, "ConfirmSession", unreachable)
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(running_worker())
+        gateway = await stack.enter_async_context(running_gateway(worker.address))
+        await ready(gateway)
+        before = len(asyncio.all_tasks())
+        async with joined(gateway, "candidate", "Ada") as ada, resumed(gateway.url, ada) as back:
+            await back.request("ping")
+            await asked.wait()
+            await back.ask("room:leave")
+        await eventually(lambda: len(asyncio.all_tasks()) <= before, what="no task is left")

@@ -261,13 +261,19 @@ async def test_more_missed_events_than_may_wait_for_a_slow_reader_are_told_all_t
         )
         await ready(gateway)
         pat = await stack.enter_async_context(joined(gateway, "proctor", "Pat"))
-        ada = await stack.enter_async_context(joined(gateway, "candidate", "Ada"))
-        await ada.ask("transport:create", {"direction": "send"})
-        sent = await ada.ask("produce", {"kind": "audio"})
-        await pat.event("producer:new")
+        candidates = [
+            await stack.enter_async_context(joined(gateway, "candidate", name))
+            for name in ("Ada", "Bo")
+        ]
+        for candidate in candidates:
+            await candidate.ask("transport:create", {"direction": "send"})
+            sent = await candidate.ask("produce", {"kind": "audio"})
+            await pat.event("producer:new", **sent)
         await pat.cut()
-        for n in range(100):
-            await ada.ask(("producer:pause", "producer:resume")[n % 2], sent)
+        for candidate in candidates:
+            sent = {"producerId": f"{candidate.peer_id}.1"}
+            for n in range(50):
+                await candidate.ask(("producer:pause", "producer:resume")[n % 2], sent)
 
         back = await stack.enter_async_context(resumed(gateway.url, pat))
 

@@ -61,6 +61,25 @@ async def test_section_that_is_rejected_is_answered_with_an_error_in_its_place(
         }
 
 
+@pytest.mark.parametrize(
+    ("track", "code", "reason"),
+    [
+        ({"audience": ["p-1"]}, "FORBIDDEN", "MAY_NOT_ADDRESS"),
+        ({"appData": {"x": 2100 * "a"}}, "INVALID_MESSAGE", "APP_DATA_TOO_LARGE"),
+    ],
+)
+async def test_track_is_refused_with_the_code_that_produce_would_give(
+    gateway: RunningGateway, track: dict[str, object], code: str, reason: str
+) -> None:
+    async with enter(gateway, "candidate", "ada") as ada:
+        offer = {"sdp": vector("chromium_plain"), "tracks": [{"mid": "0", **track}]}
+        refused, taken = (await ada.ask("sdp:offer", offer))["producers"]
+        assert (refused["error"]["code"], refused["error"]["details"]["reason"]) == (code, reason)
+        assert "producerId" in taken
+        by_message = await ada.request("produce", {"kind": "audio", **track})
+        assert by_message.payload == refused["error"]
+
+
 async def test_malformed_offer_is_answered_with_its_line(gateway: RunningGateway) -> None:
     async with enter(gateway, "candidate", "ada") as ada:
         sdp = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\nm=audio nine UDP/TLS/RTP/SAVPF 111\r\n"

@@ -2,9 +2,11 @@
 
 from services.sfu.core.allowance import (
     BURST,
+    CHANGE_BURST,
     INTERVAL_MS,
     SDP_BURST,
     Allowance,
+    of_changes,
     of_descriptions,
 )
 from tests.support.refusal import refusal_of
@@ -38,3 +40,14 @@ def test_what_is_given_back_does_not_count() -> None:
     for _ in range(SDP_BURST):
         allowance.spend(0)
     assert refusal_of(allowance.spend, 0).reason == "TOO_MANY_DESCRIPTIONS"
+
+
+def test_what_is_owed_has_to_come_back_first() -> None:
+    allowance = of_changes()
+    allowance.charge(0, CHANGE_BURST + 3)
+    refused = refusal_of(allowance.check, 0)
+    assert (refused.reason, refused.details) == (
+        "TOO_MANY_CHANGES",
+        {"retryAfterMs": str(4 * INTERVAL_MS)},
+    )
+    allowance.check(4 * INTERVAL_MS)

@@ -38,9 +38,13 @@ export class Heartbeat {
     this.#times = times;
   }
 
-  /** Asks at once, and from then on again and again. */
+  /**
+   * Asks at once, if it has started: until the server's first answer on a connection nothing may be
+   * said there, since it would take it for a sign that the next resume token has arrived.
+   */
   ask(): void {
-    if (this.#stopped || this.#pingId !== undefined) return;
+    const hasStarted = this.#timer !== undefined;
+    if (this.#stopped || !hasStarted || this.#pingId !== undefined) return;
     clearTimeout(this.#timer);
     const ping = envelopeOf("ping");
     this.#pingId = ping.correlationId;
@@ -48,7 +52,7 @@ export class Heartbeat {
     this.#events.send(ping);
   }
 
-  /** The first question follows in its time. */
+  /** Asks again and again from now on; the first question follows in its time. */
   start(): void {
     if (this.#pingId === undefined) this.#rest(this.#times.everyMs);
   }

@@ -5,7 +5,7 @@ import type { Ending } from "../../src/signaling/ending.js";
 import { CallError } from "../../src/signaling/error.js";
 import type { HeartbeatTimes } from "../../src/signaling/heartbeat.js";
 import type { RoomState, SignalingEvent } from "../../src/signaling/message.js";
-import { ScriptedGateway } from "../support/gateway.js";
+import { type Received, ScriptedGateway } from "../support/gateway.js";
 import { openRoom, type ScriptedRoom } from "../support/room.js";
 import { until } from "../support/until.js";
 
@@ -216,6 +216,23 @@ describe("coming back", () => {
     expect(requestsOf("room:join")).toHaveLength(1);
     expect(connections).toEqual(["lost", "ok", "lost", "ok", "lost", "ok"]);
     expect(endings).toEqual([]);
+  });
+
+  test("a client that is asked to probe while it comes back says nothing before the answer", async () => {
+    await joined();
+    const resume = gateway.answerTo("auth:request");
+    let late: Received | undefined;
+    gateway.on("auth:request", (request) => {
+      late = request;
+    });
+    gateway.cut();
+    await until("asked", () => late !== undefined);
+    const before = gateway.types.length;
+    client.probe();
+    // Its own next message shows that nothing came before it.
+    resume(late as Received);
+    await until("back", () => client.isIn);
+    expect(gateway.types.slice(before)).toEqual(["ping"]);
   });
 
   test("the token that the server renews is the one to resume with", async () => {

@@ -136,6 +136,33 @@ class SessionCall(_message.Message):
 Global___SessionCall: _TypeAlias = SessionCall  # noqa: Y015
 
 @_typing.final
+class Grants(_message.Message):
+    """What a token lets its bearer do in a room."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUBLISH_FIELD_NUMBER: _builtins.int
+    SUBSCRIBE_FIELD_NUMBER: _builtins.int
+    MODERATE_FIELD_NUMBER: _builtins.int
+    publish: _builtins.bool
+    subscribe: _builtins.bool
+    moderate: _builtins.bool
+    def __init__(
+        self,
+        *,
+        publish: _builtins.bool = ...,
+        subscribe: _builtins.bool = ...,
+        moderate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["moderate", b"moderate", "publish", b"publish", "subscribe", b"subscribe"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Grants: _TypeAlias = Grants  # noqa: Y015
+
+@_typing.final
 class DescribeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -512,6 +539,7 @@ class JoinRoomResponse(_message.Message):
     COUNTER_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
     WAITING_PEERS_FIELD_NUMBER: _builtins.int
+    GRANTS_FIELD_NUMBER: _builtins.int
     session_key: _builtins.bytes
     worker_id: _builtins.str
     counter: _builtins.int
@@ -539,6 +567,10 @@ class JoinRoomResponse(_message.Message):
     def waiting_peers(self) -> _containers.RepeatedCompositeFieldContainer[_room_pb2.WaitingPeer]:
         """For moderators: who waits."""
 
+    @_builtins.property
+    def grants(self) -> Global___Grants:
+        """As they count by now: those of the newest token that the session has shown."""
+
     def __init__(
         self,
         *,
@@ -553,10 +585,11 @@ class JoinRoomResponse(_message.Message):
         counter: _builtins.int = ...,
         waiting: _builtins.bool = ...,
         waiting_peers: _abc.Iterable[_room_pb2.WaitingPeer] | None = ...,
+        grants: Global___Grants | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "room", b"room"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grants", b"grants", "position", b"position", "room", b"room"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "own_consumers", b"own_consumers", "own_producers", b"own_producers", "own_transports", b"own_transports", "participants", b"participants", "position", b"position", "room", b"room", "session_key", b"session_key", "waiting", b"waiting", "waiting_peers", b"waiting_peers", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "grants", b"grants", "own_consumers", b"own_consumers", "own_producers", b"own_producers", "own_transports", b"own_transports", "participants", b"participants", "position", b"position", "room", b"room", "session_key", b"session_key", "waiting", b"waiting", "waiting_peers", b"waiting_peers", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -615,8 +648,8 @@ class AttachSessionResponse(_message.Message):
     """The log does not reach back to `last`, or `last` never was: the client starts from the snapshot."""
     @_builtins.property
     def session(self) -> Global___JoinRoomResponse:
-        """The session as it is by now: key, counter, position and everything that JoinRoom tells. Without
-        `has_snapshot` only these three are there, and `missed` tells the rest.
+        """The session as it is by now: key, counter, position, grants and everything that JoinRoom tells.
+        Without `has_snapshot` only these four are there, and `missed` tells the rest.
         """
 
     @_builtins.property
@@ -677,6 +710,50 @@ class ConfirmSessionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConfirmSessionResponse: _TypeAlias = ConfirmSessionResponse  # noqa: Y015
+
+@_typing.final
+class SetGrantsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    GRANTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    @_builtins.property
+    def grants(self) -> Global___Grants: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        grants: Global___Grants | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "grants", b"grants"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "grants", b"grants"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetGrantsRequest: _TypeAlias = SetGrantsRequest  # noqa: Y015
+
+@_typing.final
+class SetGrantsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetGrantsResponse: _TypeAlias = SetGrantsResponse  # noqa: Y015
 
 @_typing.final
 class ForsakeSessionRequest(_message.Message):
@@ -1835,18 +1912,22 @@ class SdpTrackFailure(_message.Message):
 
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """UPPER_SNAKE, as in ErrorInfo."""
     message: _builtins.str
+    code: _builtins.str
+    """The error code of the browser protocol, as in ErrorInfo's metadata. Empty: PRODUCE_ERROR."""
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
+        code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

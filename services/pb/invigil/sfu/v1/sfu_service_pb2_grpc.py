@@ -60,6 +60,11 @@ class SfuServiceStub:
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionResponse.FromString,
                 _registered_method=True)
+        self.SetGrants = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/SetGrants',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetGrantsRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetGrantsResponse.FromString,
+                _registered_method=True)
         self.DetachSession = channel.unary_unary(
                 '/invigil.sfu.v1.SfuService/DetachSession',
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.DetachSessionRequest.SerializeToString,
@@ -259,6 +264,14 @@ class SfuServiceServicer:
 
     def ConfirmSession(self, request, context):
         """The client has spoken on the connection that was attached: the counter before is used up for good.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetGrants(self, request, context):
+        """The client has shown a fresh token: its grants count from now on, for one who waits too. What may not
+        be published any more is closed, and what may not be consumed; the session is told of both as events.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -498,6 +511,11 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     servicer.ConfirmSession,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionResponse.SerializeToString,
+            ),
+            'SetGrants': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetGrants,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetGrantsRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetGrantsResponse.SerializeToString,
             ),
             'DetachSession': grpc.unary_unary_rpc_method_handler(
                     servicer.DetachSession,
@@ -781,6 +799,33 @@ class SfuService:
             '/invigil.sfu.v1.SfuService/ConfirmSession',
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionRequest.SerializeToString,
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.ConfirmSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetGrants(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/SetGrants',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetGrantsRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.SetGrantsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,10 @@ class SfuServiceStub:
     """
     ConfirmSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ConfirmSessionRequest, _sfu_service_pb2.ConfirmSessionResponse]
     """The client has spoken on the connection that was attached: the counter before is used up for good."""
+    SetGrants: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.SetGrantsRequest, _sfu_service_pb2.SetGrantsResponse]
+    """The client has shown a fresh token: its grants count from now on, for one who waits too. What may not
+    be published any more is closed, and what may not be consumed; the session is told of both as events.
+    """
     DetachSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.DetachSessionRequest, _sfu_service_pb2.DetachSessionResponse]
     """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
     ForsakeSession: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.ForsakeSessionRequest, _sfu_service_pb2.ForsakeSessionResponse]
@@ -177,6 +181,10 @@ class SfuServiceAsyncStub(SfuServiceStub):
     """
     ConfirmSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ConfirmSessionRequest, _sfu_service_pb2.ConfirmSessionResponse]  # type: ignore[assignment]
     """The client has spoken on the connection that was attached: the counter before is used up for good."""
+    SetGrants: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.SetGrantsRequest, _sfu_service_pb2.SetGrantsResponse]  # type: ignore[assignment]
+    """The client has shown a fresh token: its grants count from now on, for one who waits too. What may not
+    be published any more is closed, and what may not be consumed; the session is told of both as events.
+    """
     DetachSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.DetachSessionRequest, _sfu_service_pb2.DetachSessionResponse]  # type: ignore[assignment]
     """The client's socket is gone. The seat is kept for the grace time; media goes on meanwhile."""
     ForsakeSession: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.ForsakeSessionRequest, _sfu_service_pb2.ForsakeSessionResponse]  # type: ignore[assignment]
@@ -311,6 +319,16 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sfu_service_pb2.ConfirmSessionResponse, _abc.Awaitable[_sfu_service_pb2.ConfirmSessionResponse]]:
         """The client has spoken on the connection that was attached: the counter before is used up for good."""
+
+    @_abc_1.abstractmethod
+    def SetGrants(
+        self,
+        request: _sfu_service_pb2.SetGrantsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.SetGrantsResponse, _abc.Awaitable[_sfu_service_pb2.SetGrantsResponse]]:
+        """The client has shown a fresh token: its grants count from now on, for one who waits too. What may not
+        be published any more is closed, and what may not be consumed; the session is told of both as events.
+        """
 
     @_abc_1.abstractmethod
     def DetachSession(
