@@ -6,7 +6,9 @@ export {
   type CallOptions,
   type CallState,
 } from "./call/call.js";
+export type { RoomCondition } from "./call/condition.js";
 export { CAMERA, MICROPHONE, SCREEN } from "./call/encoding.js";
+export type { Moderation } from "./call/moderation.js";
 export type { Wants, Wish } from "./call/preference.js";
 export type { Publication, PublicationState } from "./call/publication.js";
 export type { Roster } from "./call/roster.js";
@@ -20,8 +22,12 @@ export { CallError, type ErrorCode } from "./signaling/error.js";
 export type {
   AppData,
   Direction,
+  JsonValue,
   Participant,
+  PeerUpdate,
   ProducerInfo,
   Role,
   Speaker,
+  TextMessage,
+  WaitingPeer,
 } from "./signaling/message.js";

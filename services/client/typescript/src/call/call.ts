@@ -2,9 +2,18 @@ import type { Device } from "mediasoup-client";
 import { backoffMs } from "../signaling/backoff.js";
 import type { Connection } from "../signaling/client.js";
 import type { Ending } from "../signaling/ending.js";
-import type { CallError } from "../signaling/error.js";
+import { CallError } from "../signaling/error.js";
 import type { HeartbeatTimes } from "../signaling/heartbeat.js";
-import type { Participant, ProducerInfo, Speaker } from "../signaling/message.js";
+import type {
+  JsonValue,
+  Participant,
+  PeerUpdate,
+  ProducerInfo,
+  Speaker,
+  TextMessage,
+} from "../signaling/message.js";
+import { NO_CONDITION, type RoomCondition } from "./condition.js";
+import { Moderation } from "./moderation.js";
 import { Preferences, type Want, type Wants } from "./preference.js";
 import { LocalPublication, type Publication } from "./publication.js";
 import { EMPTY_ROSTER, type Roster } from "./roster.js";
@@ -66,6 +75,10 @@ export interface CallEvents {
   onState?: (state: CallState) => void;
   /** Who is in the room and what they publish: a new map at each change. */
   onRoster?: (roster: Roster) => void;
+  /** The room was locked or unlocked, or who waits to be let in has changed: a new object each time. */
+  onRoom?: (room: RoomCondition) => void;
+  /** Somebody has written something; each message is told once. */
+  onMessage?: (message: TextMessage) => void;
   /** A track that was wanted is here. After a rejoining every track comes anew. */
   onTrack?: (track: RemoteTrack) => void;
   onTrackGone?: (track: RemoteTrack) => void;
@@ -91,6 +104,9 @@ export class Call {
   readonly #preferences = new Preferences();
   #state: CallState = { phase: "ended", words: "You have not joined yet.", left: true };
   #roster: Roster = EMPTY_ROSTER;
+  #room: RoomCondition = NO_CONDITION;
+  // What others are to see of this peer, where it is not what it joined with.
+  #presence: PeerUpdate = {};
   #speakers: readonly Speaker[] = [];
   #session: Session | undefined;
   // The session before: its media goes on until the next one is in the room.
@@ -195,6 +211,41 @@ export class Call {
     this.refresh();
   }
 
+  /** For proctors, and whoever else has a token to moderate with. */
+  readonly moderation = new Moderation(
+    (type, payload) => this.#present().ask(type, payload),
+    (locked) => this.#session?.setLocked(locked),
+  );
+
+  /** How the room is, as `onRoom` last told it. */
+  get room(): RoomCondition {
+    return this.#room;
+  }
+
+  /**
+   * Writes a message: to everyone whom this peer may write to or, with `to`, to one peer. At most
+   * 4 KiB of JSON. Rejects with a CallError.
+   */
+  async send(body: JsonValue, to?: string): Promise<void> {
+    await this.#present().ask("message:send", { body, ...(to !== undefined && { to }) });
+  }
+
+  /**
+   * Changes what others see of this peer, for as long as the call lives: it is told again where the
+   * peer has to join anew. Rejects with a CallError, and leaves everything as it was.
+   */
+  async update(change: PeerUpdate): Promise<void> {
+    const before = this.#presence;
+    this.#presence = { ...before, ...change };
+    if (this.#state.phase !== "joined") return;
+    try {
+      await this.#present().ask("peer:update", change);
+    } catch (error) {
+      this.#presence = before;
+      throw error;
+    }
+  }
+
   /** Asks `wants` again about every producer. */
   refresh(): void {
     this.#session?.subscribe();
@@ -215,8 +266,17 @@ export class Call {
           if (this.#session === session) this.#become({ phase: "waiting-room" });
         },
         onJoined: (self) => this.#onJoined(session, self),
+        onMoved: () => {
+          if (this.#session === session) this.#tellPresence(session);
+        },
         onRoster: (roster) => {
           if (this.#session === session) this.#onRoster(roster);
+        },
+        onRoom: (room) => {
+          if (this.#session === session) this.#onRoom(room);
+        },
+        onMessage: (message) => {
+          if (this.#session === session) this.#tell(this.#events.onMessage, message);
         },
         onTrack: (track) => this.#tell(this.#events.onTrack, track),
         onTrackGone: (track) => this.#tell(this.#events.onTrackGone, track),
@@ -253,7 +313,24 @@ export class Call {
     // An event that was told meanwhile may have made the page leave.
     if (this.#session !== session) return;
     this.#joinedAtMs = performance.now();
+    this.#tellPresence(session);
     this.#become({ phase: "joined", self, published: false, media: {}, connection: "ok" });
+  }
+
+  #present(): Session {
+    if (this.#state.phase === "joined" && this.#session) return this.#session;
+    throw new CallError("CLOSED", "NOT_JOINED", "The call is not in the room.");
+  }
+
+  #tellPresence(session: Session): void {
+    if (Object.keys(this.#presence).length === 0) return;
+    // It was taken before; where it is not now, the peer stays as it joined.
+    session.ask("peer:update", this.#presence).catch(() => {});
+  }
+
+  #onRoom(room: RoomCondition): void {
+    this.#room = room;
+    this.#tell(this.#events.onRoom, room);
   }
 
   #onRoster(roster: Roster): void {
@@ -315,6 +392,7 @@ export class Call {
     for (const session of sessions) session?.close();
     this.#onSpeakers([]);
     if (this.#roster.size > 0) this.#onRoster(EMPTY_ROSTER);
+    if (this.#room !== NO_CONDITION) this.#onRoom(NO_CONDITION);
   }
 
   #become(state: CallState): void {

@@ -7,11 +7,16 @@ import type {
   Events,
   Participant,
   ProducerInfo,
+  RequestPayload,
+  RequestType,
+  Result,
   Role,
   RoomState,
   SignalingEvent,
   Speaker,
+  TextMessage,
 } from "../signaling/message.js";
+import { applyToCondition, conditionOf, NO_CONDITION, type RoomCondition } from "./condition.js";
 import { Media, mediaFailed } from "./media.js";
 import type { Want } from "./preference.js";
 import type { LocalPublication } from "./publication.js";
@@ -42,7 +47,11 @@ export interface SessionEvents {
   /** In the waiting room, until a moderator decides. */
   onWaiting: () => void;
   onJoined: (self: Self) => void;
+  /** The room has another worker, where this peer is as it was when it joined. */
+  onMoved: () => void;
   onRoster: (roster: Roster) => void;
+  onRoom: (room: RoomCondition) => void;
+  onMessage: (message: TextMessage) => void;
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
   onLayer: (track: RemoteTrack) => void;
@@ -75,6 +84,7 @@ export class Session {
   #state: RoomState | undefined;
   #media: Media | undefined;
   #roster: Roster = EMPTY_ROSTER;
+  #room: RoomCondition = NO_CONDITION;
   // Media has failed while the connection was lost: nothing can be done before it is back.
   #isStale = false;
   #ended = false;
@@ -114,6 +124,16 @@ export class Session {
     this.#client.probe();
   }
 
+  /** Asks the server for something that concerns no media. Rejects with a CallError. */
+  ask<T extends RequestType>(type: T, payload: RequestPayload<T>): Promise<Result<T>> {
+    return this.#client.request(type, payload);
+  }
+
+  /** The lock has been changed by this side, which is told to the others only. */
+  setLocked(locked: boolean): void {
+    this.#setRoom({ ...this.#room, locked });
+  }
+
   /** Shows the server a fresh token; returns until when it is good, in Unix milliseconds. */
   async renew(token: string): Promise<number> {
     const { expiresAt, iceServers } = await this.#client.request("auth:refresh", { token });
@@ -148,6 +168,7 @@ export class Session {
     const before = this.#state;
     this.#state = state;
     this.#roster = rosterOf(state.participants);
+    this.#setRoom(conditionOf(state));
     if (before?.epoch === state.epoch) {
       this.#media?.reconcile(state.own);
       this.#events.onRoster(this.#roster);
@@ -157,7 +178,8 @@ export class Session {
     this.#media?.close();
     this.#media = this.#newMedia(state);
     this.#events.onRoster(this.#roster);
-    if (!before && this.#self) this.#events.onJoined(this.#self);
+    if (before) this.#events.onMoved();
+    else if (this.#self) this.#events.onJoined(this.#self);
     this.#fill();
   }
 
@@ -216,6 +238,9 @@ export class Session {
       case "room:moved":
         // The state that follows says the rest.
         return;
+      case "message":
+        this.#events.onMessage(event.payload);
+        return;
       case "consumer:layers":
         this.#onLayers(event.payload);
         return;
@@ -248,7 +273,14 @@ export class Session {
     this.#media?.layersNeeded(producerId, highest + 1);
   }
 
+  #setRoom(room: RoomCondition): void {
+    if (room === this.#room) return;
+    this.#room = room;
+    this.#events.onRoom(room);
+  }
+
   #onStateEvent(event: SignalingEvent): void {
+    this.#setRoom(applyToCondition(this.#room, event));
     const roster = applyEvent(this.#roster, event);
     if (roster === this.#roster) return;
     this.#roster = roster;

@@ -40,6 +40,37 @@ export interface Participant {
   producers: ProducerInfo[];
 }
 
+/** Somebody whom a moderator has to let in. */
+export interface WaitingPeer {
+  peerId: string;
+  userId: string;
+  displayName: string;
+  appData: AppData;
+}
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | JsonValue[]
+  | { [field: string]: JsonValue };
+
+/** What a peer has written: to everyone who may read it or, with `to`, to one. */
+export interface TextMessage {
+  /** Peer ids. */
+  from: string;
+  to?: string;
+  body: JsonValue;
+}
+
+/** What others see of a peer; what is absent stays as it is. */
+export interface PeerUpdate {
+  handRaised?: boolean;
+  displayName?: string;
+  appData?: AppData;
+}
+
 /** One who speaks. */
 export interface Speaker {
   peerId: string;
@@ -72,6 +103,8 @@ export interface RoomState {
   peerId: string;
   participants: Participant[];
   roomConfig: RoomConfig;
+  /** Told to moderators only, where anybody waits. */
+  waiting?: WaitingPeer[];
   resumeToken?: string;
   own: Own;
 }
@@ -196,7 +229,28 @@ export interface Requests {
     reply: "consumer:layers-set";
     result: undefined;
   };
+  "message:send": {
+    payload: { to?: string; body: JsonValue };
+    reply: "message:sent";
+    result: None;
+  };
+  "peer:update": { payload: PeerUpdate; reply: "peer:updated"; result: None };
+  "peer:admit": PeerRequest<"peer:admitted">;
+  "peer:reject": PeerRequest<"peer:rejected", { reason?: string }>;
+  "peer:kick": PeerRequest<"peer:kicked", { reason?: string }>;
+  "peer:mute": PeerRequest<"peer:muted">;
+  "peer:unmute": PeerRequest<"peer:unmuted">;
+  "room:lock": { payload: undefined; reply: "room:locked"; result: None };
+  "room:unlock": { payload: undefined; reply: "room:unlocked"; result: None };
   ping: { payload: undefined; reply: "pong"; result: { serverTime: number; workerAgeMs?: number } };
+}
+
+type None = Record<string, never>;
+
+interface PeerRequest<Reply extends string, More = unknown> {
+  payload: { peerId: string } & More;
+  reply: Reply;
+  result: { peerId: string };
 }
 
 interface ProducerRequest<Reply extends string> {
@@ -233,6 +287,15 @@ export const REPLY_TYPES: { readonly [T in RequestType]: Requests[T]["reply"] } 
   "consumer:resume": "consumer:resumed",
   "consumer:close": "consumer:closed",
   "consumer:set-layers": "consumer:layers-set",
+  "message:send": "message:sent",
+  "peer:update": "peer:updated",
+  "peer:admit": "peer:admitted",
+  "peer:reject": "peer:rejected",
+  "peer:kick": "peer:kicked",
+  "peer:mute": "peer:muted",
+  "peer:unmute": "peer:unmuted",
+  "room:lock": "room:locked",
+  "room:unlock": "room:unlocked",
   ping: "pong",
 };
 
@@ -241,6 +304,11 @@ export interface Events {
   "participant:joined": { participant: Participant };
   "participant:updated": { participant: Participant };
   "participant:left": { peerId: string; reason: string };
+  /** For moderators. Ends with `participant:joined` or `participant:left` of the same peer. */
+  "participant:waiting": WaitingPeer;
+  "room:locked": None;
+  "room:unlocked": None;
+  message: TextMessage;
   "producer:new": ProducerInfo & { peerId: string };
   /** Comes again when only `muted` has changed. */
   "producer:paused": { producerId: string; muted?: boolean };
