@@ -2,9 +2,9 @@ import type { Device } from "mediasoup-client";
 import { backoffMs } from "../signaling/backoff.js";
 import type { Connection } from "../signaling/client.js";
 import type { Ending } from "../signaling/ending.js";
-import type { CallError } from "../signaling/error.js";
+import { CallError } from "../signaling/error.js";
 import type { HeartbeatTimes } from "../signaling/heartbeat.js";
-import type { Participant, ProducerInfo, Speaker } from "../signaling/message.js";
+import type { JsonValue, Participant, PeerUpdate, ProducerInfo, Speaker, TextMessage } from "../signaling/message.js";
 import { Preferences, type Want, type Wants } from "./preference.js";
 import { LocalPublication, type Publication } from "./publication.js";
 import { EMPTY_ROSTER, type Roster } from "./roster.js";
@@ -76,6 +76,7 @@ export interface CallEvents {
   onLayer?: (track: RemoteTrack) => void;
   /** Who speaks, the loudest first, oneself included: a new array at each change. */
   onSpeakers?: (speakers: readonly Speaker[]) => void;
+  onMessage?: (message: TextMessage) => void;
   /** State, error, pausing or needed layers of one's own publication have changed. */
   onPublication?: (publication: Publication) => void;
 }
@@ -198,6 +199,21 @@ export class Call {
     this.refresh();
   }
 
+  /** Rejects with a CallError. */
+  async send(body: JsonValue, to?: string): Promise<void> {
+    await this.#joined().request("message:send", { body, ...(to !== undefined && { to }) });
+  }
+
+  /** Set again by itself after a rejoining. Rejects with a CallError. */
+  async update(change: PeerUpdate): Promise<void> {
+    await this.#joined().request("peer:update", change);
+  }
+
+  #joined(): Session {
+    if (this.#state.phase === "joined" && this.#session) return this.#session;
+    throw new CallError("CLOSED", "NOT_JOINED", "The call is not in the room.");
+  }
+
   /** Asks `wants` again about every producer. */
   refresh(): void {
     this.#session?.subscribe();
@@ -227,6 +243,7 @@ export class Call {
         onSpeakers: (speakers) => {
           if (this.#session === session) this.#onSpeakers(speakers);
         },
+        onMessage: (message) => this.#tell(this.#events.onMessage, message),
         onMedia: (media) => {
           if (this.#session === session) this.#update({ media });
         },

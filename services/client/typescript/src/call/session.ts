@@ -7,10 +7,14 @@ import type {
   Events,
   Participant,
   ProducerInfo,
+  RequestPayload,
+  RequestType,
+  Result,
   Role,
   RoomState,
   SignalingEvent,
   Speaker,
+  TextMessage,
 } from "../signaling/message.js";
 import { Media, mediaFailed } from "./media.js";
 import type { Want } from "./preference.js";
@@ -47,6 +51,7 @@ export interface SessionEvents {
   onTrackGone: (track: RemoteTrack) => void;
   onLayer: (track: RemoteTrack) => void;
   onSpeakers: (speakers: readonly Speaker[]) => void;
+  onMessage: (message: TextMessage) => void;
   onMedia: (states: MediaStates) => void;
   /** The connection is lost and the session comes back, or it is back. */
   onConnection: (connection: Connection) => void;
@@ -112,6 +117,10 @@ export class Session {
   /** Asks the server for a sign of life at once, for example when the network has changed. */
   probe(): void {
     this.#client.probe();
+  }
+
+  request<T extends RequestType>(type: T, payload: RequestPayload<T>): Promise<Result<T>> {
+    return this.#client.request(type, payload);
   }
 
   /** Shows the server a fresh token; returns until when it is good, in Unix milliseconds. */
@@ -215,6 +224,9 @@ export class Session {
         return;
       case "room:moved":
         // The state that follows says the rest.
+        return;
+      case "message":
+        this.#events.onMessage(event.payload);
         return;
       case "consumer:layers":
         this.#onLayers(event.payload);

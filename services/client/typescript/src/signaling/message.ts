@@ -196,7 +196,39 @@ export interface Requests {
     reply: "consumer:layers-set";
     result: undefined;
   };
+  "peer:update": {
+    payload: PeerUpdate;
+    reply: "peer:updated";
+    result: Record<string, never>;
+  };
+  "message:send": {
+    payload: { to?: string; body: JsonValue };
+    reply: "message:sent";
+    result: Record<string, never>;
+  };
   ping: { payload: undefined; reply: "pong"; result: { serverTime: number; workerAgeMs?: number } };
+}
+
+/** What others see of a peer; what is absent stays. */
+export interface PeerUpdate {
+  handRaised?: boolean;
+  displayName?: string;
+  appData?: AppData;
+}
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | JsonValue[]
+  | { [field: string]: JsonValue };
+
+/** What a peer has written, to everyone who may read it or, with `to`, to one. */
+export interface TextMessage {
+  from: string;
+  to?: string;
+  body: JsonValue;
 }
 
 interface ProducerRequest<Reply extends string> {
@@ -233,6 +265,8 @@ export const REPLY_TYPES: { readonly [T in RequestType]: Requests[T]["reply"] } 
   "consumer:resume": "consumer:resumed",
   "consumer:close": "consumer:closed",
   "consumer:set-layers": "consumer:layers-set",
+  "peer:update": "peer:updated",
+  "message:send": "message:sent",
   ping: "pong",
 };
 
@@ -256,6 +290,7 @@ export interface Events {
   /** All who speak from now on, the loudest first. */
   "speaker:active": { speakers: Speaker[] };
   "transport:closed": { transportId: string; reason?: string };
+  message: TextMessage;
   "room:moved": { epoch: string };
   /** A younger token in place of the one before. */
   "session:renewed": { resumeToken: string };
