@@ -103,14 +103,14 @@ class Moderation:
         """Pause another's producer, so that its owner cannot resume it."""
         self._target_producer(moderator, producer_id)
         if self._decide(self._settings.mute_producer(producer_id)):
-            self._router.follow_mutes(moderator)
+            self._router.follow_mutes()
 
     def resume_producer(self, moderator: Session, producer_id: ProducerId) -> None:
         """End that. Raises Refusal FORBIDDEN (PEER_MUTED) where all audio of the user is muted."""
         owner = self._target_producer(moderator, producer_id)
         decided = self._decide(self._settings.unmute_producer(producer_id))
         if decided:
-            self._router.follow_mutes(moderator)
+            self._router.follow_mutes()
         elif self._router.producers[producer_id].muted:
             assert owner.user_id in self._settings.muted, "nothing else mutes a producer"
             raise Refusal(

@@ -147,10 +147,10 @@ class Router:
         producer = _own_producer(session, producer_id)
         self._set_pause(producer, by_owner=False, muted=producer.muted, asked_by=session)
 
-    def follow_mutes(self, asked_by: Session | None = None) -> None:
+    def follow_mutes(self) -> None:
         """Pause and resume what the room's settings say, for the producers that are not so yet.
 
-        `asked_by` knows of the producer already, and is told of what follows from it only.
+        Whoever asked for it is told, too: only the event says whether the owner has paused as well.
         """
         settings = self._roster.settings
         for producer in self.producers.values():
@@ -159,7 +159,7 @@ class Router:
                 producer.kind is Kind.AUDIO and owner.user_id in settings.muted
             )
             by_owner = producer.paused_by_owner
-            self._set_pause(producer, by_owner=by_owner, muted=muted, asked_by=asked_by)
+            self._set_pause(producer, by_owner=by_owner, muted=muted, asked_by=None)
 
     def close_producer(self, session: Session, producer_id: ProducerId) -> None:
         """End a stream and its consumers."""

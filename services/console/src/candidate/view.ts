@@ -2,6 +2,7 @@ import type { Publication, PublicationStatistics } from "@invigil/client";
 import { allDevices, DeviceChoice } from "../capture/choice";
 import type { Feed } from "../capture/feed";
 import { MicrophoneLevel, meterOf } from "../capture/level";
+import { Conversation } from "../message/conversation";
 import { part, say, setSwitch } from "../page/dom";
 import type { Invitation } from "../page/link";
 import { StatusLine } from "../page/status";
@@ -13,7 +14,6 @@ import { handWords } from "../words/message";
 import { type OwnSource, switchWords } from "../words/sending";
 import { seated } from "../words/tile";
 import { Attendance } from "./attendance";
-import { Conversation } from "./conversation";
 import { SendingRow } from "./row";
 
 const METER_MS = 100;
@@ -34,7 +34,10 @@ export class CandidateView {
   readonly #handSwitch = part<HTMLButtonElement>("hand-switch");
   readonly #hearButton = part<HTMLButtonElement>("enable-sound");
   readonly #proctors: TileGrid;
-  readonly #conversation = new Conversation((text) => this.attendance.write(text));
+  readonly #conversation = new Conversation(() => ({
+    own: "You",
+    send: (text) => this.attendance.write(text),
+  }));
   readonly #level = new MicrophoneLevel();
   readonly #statistics = new Map<Publication, PublicationStatistics>();
   readonly #rows = {

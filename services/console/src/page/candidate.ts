@@ -1,5 +1,6 @@
 import "../style/page.css";
 import "../style/tile.css";
+import "../style/message.css";
 import "../style/candidate.css";
 import { CandidateView } from "../candidate/view";
 import { INCOMPLETE_LINK } from "../words/call";

@@ -1,5 +1,6 @@
 import "../style/page.css";
 import "../style/tile.css";
+import "../style/message.css";
 import "../style/proctor.css";
 import { Watch } from "../proctor/watch";
 import { INCOMPLETE_LINK } from "../words/call";

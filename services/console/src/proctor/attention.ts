@@ -3,7 +3,7 @@ import type { Tile } from "../tile/tile";
 
 const MOST = 4;
 
-/** Who needs a look: lost, stopped or switched off. Tiles do not move for it; a press leads there. */
+/** Who needs a look: lost, stopped or switched off, or with a hand up. Tiles do not move for it; a press leads there. */
 export class Attention {
   readonly #root = part("attention");
   readonly #onJump: (peerId: string) => void;
@@ -14,14 +14,12 @@ export class Attention {
   }
 
   update(tiles: readonly Tile[]): void {
-    const found = tiles
-      .filter(({ statement: { tone } }) => tone === "bad" || tone === "warning")
-      .map(({ participant: { peerId, displayName }, statement: { tone, words } }) => ({
-        peerId,
-        displayName,
-        tone,
-        words,
-      }));
+    const found = [
+      ...tiles.filter(({ statement }) => statement.hand === "up").map(raised),
+      ...tiles
+        .filter(({ statement: { tone } }) => tone === "bad" || tone === "warning")
+        .map(stated),
+    ];
     const key = JSON.stringify(found);
     if (key === this.#shown) return;
     this.#shown = key;
@@ -40,8 +38,9 @@ export class Attention {
     const focused = this.#root.contains(document.activeElement);
     this.#root.replaceChildren(...chips);
     if (focused) chips[0]?.focus();
-    const people = found.length === 1 ? "1 candidate needs" : `${found.length} candidates need`;
-    say(part("attention-words"), found.length > 0 ? `${people} a look.` : "");
+    const count = new Set(found.map(({ peerId }) => peerId)).size;
+    const people = count === 1 ? "1 candidate needs" : `${count} candidates need`;
+    say(part("attention-words"), count > 0 ? `${people} a look.` : "");
   }
 
   #more(rest: number, peerId: string): HTMLButtonElement {
@@ -50,4 +49,19 @@ export class Attention {
     chip.addEventListener("click", () => this.#onJump(peerId));
     return chip;
   }
+}
+
+interface Concern {
+  peerId: string;
+  displayName: string;
+  tone: string;
+  words: string;
+}
+
+function stated({ participant, statement: { tone, words } }: Tile): Concern {
+  return { peerId: participant.peerId, displayName: participant.displayName, tone, words };
+}
+
+function raised(tile: Tile): Concern {
+  return { ...stated(tile), tone: "hand", words: "Hand raised" };
 }

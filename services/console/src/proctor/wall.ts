@@ -24,6 +24,7 @@ export interface WallEvents {
   onBlocked: () => void;
   onChange: () => void;
   onOpen: (peerId: string) => void;
+  onMore: (peerId: string, anchor: HTMLElement) => void;
   /** Which candidates are in view has changed, or how large they are. */
   onView: () => void;
 }
@@ -51,6 +52,7 @@ export class Wall {
       onBlocked: events.onBlocked,
       onChange: events.onChange,
       onOpen: events.onOpen,
+      onMore: events.onMore,
       onAdded: (tile) => this.#added(tile),
       onRemoved: (tile) => this.#removed(tile),
       onCount: () => this.#arrange(),

@@ -10,8 +10,11 @@ import { part, say, setSwitch } from "../page/dom";
 import { type Invitation, signalingUrl } from "../page/link";
 import { StatusLine } from "../page/status";
 import { candidateCount, proctorStatement, restartLabel, wrongPage } from "../words/call";
+import { handsWords } from "../words/moderation";
 import { seated } from "../words/tile";
 import { Attention } from "./attention";
+import { Desk } from "./desk";
+import { Post } from "./post";
 import { Stage } from "./stage";
 import { Talk } from "./talk";
 import { Wall } from "./wall";
@@ -30,7 +33,11 @@ export class Watch {
   readonly #wall: Wall;
   readonly #stage: Stage;
   readonly #talk: Talk;
+  readonly #desk: Desk;
+  readonly #post: Post;
   #enlarged: string | undefined;
+  // The field to write in stays while the connection is lost.
+  #mayWrite = false;
   // Whose pictures are paused, so that only changes are told.
   readonly #paused = new Set<string>();
 
@@ -39,6 +46,7 @@ export class Watch {
       onBlocked: () => this.#showSound(false),
       onChange: () => this.#onChange(),
       onOpen: (peerId) => this.#enlarge(this.#enlarged === peerId ? undefined : peerId),
+      onMore: (peerId, anchor) => this.#openMenu(peerId, anchor),
       onView: () => this.#onView(),
     });
     this.#stage = new Stage({
@@ -57,6 +65,8 @@ export class Watch {
       {
         onState: (state) => this.#showState(state),
         onRoster: (roster) => this.#showRoster(roster),
+        onRoom: (room) => this.#desk.showRoom(room),
+        onMessage: (message) => this.#post.hear(message, this.#call.roster),
         onTrack: (track) => {
           this.#wall.grid.add(track);
           this.#wall.grid.setLayer(track);
@@ -68,6 +78,11 @@ export class Watch {
       },
     );
     this.#talk = new Talk(this.#call);
+    this.#post = new Post(this.#call, () => this.#onView());
+    this.#desk = new Desk(this.#call, (peerId) => this.#post.writeTo(peerId));
+    part("stage-more").addEventListener("click", ({ currentTarget }) => {
+      if (this.#enlarged) this.#openMenu(this.#enlarged, currentTarget as HTMLElement);
+    });
     say(part("room"), invitation.roomId);
     say(part("empty-words"), `They appear here as soon as they join ${invitation.roomId}.`);
     part<HTMLAnchorElement>("other-page").href = `/candidate${location.hash}`;
@@ -98,6 +113,8 @@ export class Watch {
 
   #onKey(event: KeyboardEvent): void {
     if (event.key !== "Escape") return;
+    // It closes what is open above the page, and nothing else.
+    if (document.querySelector(":popover-open, dialog[open]")) return;
     if (this.#filter.value !== "" && event.target === this.#filter) {
       this.#filter.value = "";
       this.#applyFilter();
@@ -109,6 +126,11 @@ export class Watch {
     // The best there is for the one on the stage.
     if (peerId === this.#enlarged) return true;
     return { spatialLayer: this.#enlarged === undefined ? this.#wall.layer : 0 };
+  }
+
+  #openMenu(peerId: string, anchor: HTMLElement): void {
+    const participant = this.#call.roster.get(peerId);
+    if (participant) this.#desk.openMenu(participant, anchor);
   }
 
   #enlarge(peerId: string | undefined): void {
@@ -183,6 +205,9 @@ export class Watch {
     part("filter-field").hidden = candidates.length < FILTER_FROM && this.#filter.value === "";
     this.#applyFilter();
     say(part("count"), candidateCount(candidates.length));
+    say(part("hands"), handsWords(candidates.filter(({ handRaised }) => handRaised).length));
+    this.#desk.update((peerId) => roster.get(peerId));
+    this.#post.update(candidates);
     this.#onChange();
     this.#onView();
   }
@@ -205,7 +230,11 @@ export class Watch {
       part<HTMLAnchorElement>("other-page").hidden = false;
       return;
     }
-    this.#talk?.allow(state.phase === "joined" && state.self.role === "proctor");
+    const isProctor = state.phase === "joined" && state.self.role === "proctor";
+    this.#talk?.allow(isProctor);
+    this.#desk?.allow(isProctor);
+    this.#post?.allow(isProctor || this.#mayWrite, isProctor);
+    this.#mayWrite ||= isProctor;
     this.#status.show(
       proctorStatement(state),
       state.phase === "waiting" ? state.retryMs : undefined,

@@ -13,6 +13,8 @@ export interface GridOptions {
   onChange?: () => void;
   /** Somebody's tile was pressed; without it tiles are no buttons. */
   onOpen?: (peerId: string) => void;
+  /** The button for more of somebody's tile was pressed; without it there is none. */
+  onMore?: (peerId: string, anchor: HTMLElement) => void;
   onAdded?: (tile: Tile) => void;
   onRemoved?: (tile: Tile) => void;
   /** Tiles have come or gone, and are to be laid out. */
@@ -120,11 +122,12 @@ export class TileGrid {
   }
 
   #append(participant: Participant, seat: Tile | undefined): void {
-    const { onOpen, onBlocked, onChange } = this.#options;
+    const { onOpen, onMore, onBlocked, onChange } = this.#options;
     const tile = new Tile(participant, {
       onBlocked,
       ...(onChange && { onChange }),
       ...(onOpen && { onOpen: () => onOpen(participant.peerId) }),
+      ...(onMore && { onMore: (anchor: HTMLElement) => onMore(participant.peerId, anchor) }),
     });
     tile.setSound(this.#sound);
     tile.setSpeaking(this.#speaking.has(participant.peerId));

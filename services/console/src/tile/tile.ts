@@ -9,6 +9,8 @@ const STALLED_AFTER_MS = 3000;
 // Per tick, of a full meter.
 const METER_FALL = 0.15;
 
+const MUTED_BY_PROCTOR = "Muted by a proctor";
+
 const MICROPHONE_WORDS = {
   on: "Microphone on",
   muted: "Microphone muted",
@@ -24,6 +26,8 @@ export interface TileEvents {
   onChange?: () => void;
   /** A press on the picture; without it the picture is no button. */
   onOpen?: () => void;
+  /** The button for everything else was pressed; without it there is none. */
+  onMore?: (anchor: HTMLElement) => void;
 }
 
 /** One peer: its pictures, its name and how it is. */
@@ -42,6 +46,7 @@ export class Tile {
   readonly #meter = element("span", { class: "meter-fill" });
   readonly #microphone = element("span", { class: "icon tile-microphone", role: "img" });
   readonly #open: HTMLButtonElement | undefined;
+  readonly #more: HTMLButtonElement | undefined;
   readonly #soundButton = element(
     "button",
     { type: "button", class: "icon-button tile-sound", "data-testid": "tile-sound" },
@@ -65,6 +70,7 @@ export class Tile {
     this.#statement = tileStatement(participant, "none");
     this.#video = videoOf("tile-video", this.stream);
     this.#screen = videoOf("tile-screen", this.screenStream);
+    this.#more = events.onMore && moreButton(events.onMore);
     this.root = this.#assemble(events.onOpen !== undefined);
     this.#open = this.root.querySelector<HTMLButtonElement>(".tile-open") ?? undefined;
     this.root.dataset.peerId = participant.peerId;
@@ -165,6 +171,7 @@ export class Tile {
     const index = reachable ? 0 : -1;
     if (this.#open) this.#open.tabIndex = index;
     this.#soundButton.tabIndex = index;
+    if (this.#more) this.#more.tabIndex = index;
   }
 
   setEnlarged(enlarged: boolean): void {
@@ -205,7 +212,11 @@ export class Tile {
     screen.setAttribute("aria-label", "Shares a screen");
     const bar = element("div", { class: "tile-bar" });
     bar.append(this.#microphone, this.#name, meter, screen);
-    return element("li", { class: "tile", "data-testid": "tile" }, picture, bar, this.#soundButton);
+    const hand = element("span", { class: "tile-hand", "aria-hidden": "true" }, icon("hand"));
+    const tile = element("li", { class: "tile", "data-testid": "tile" }, picture, hand, bar);
+    if (this.#more) tile.append(this.#more);
+    tile.append(this.#soundButton);
+    return tile;
   }
 
   #watch(nowMs: number): Picture {
@@ -254,14 +265,18 @@ export class Tile {
   #render(): void {
     const { displayName } = this.#participant;
     const statement = tileStatement(this.#participant, this.#picture);
-    const { connection, microphone, screen, tone, words } = statement;
+    const { connection, microphone, screen, hand, tone, words } = statement;
+    const said = hand === "up" ? `${words}, hand raised` : words;
     this.#statement = statement;
-    Object.assign(this.root.dataset, { connection, microphone, screen, tone });
+    Object.assign(this.root.dataset, { connection, microphone, screen, hand, tone });
     this.root.dataset.picture = this.#picture;
-    this.root.setAttribute("aria-label", `${displayName}: ${words}`);
-    this.#open?.setAttribute("aria-label", `Enlarge ${displayName}, ${words}`);
-    this.#microphone.setAttribute("aria-label", MICROPHONE_WORDS[microphone]);
-    this.#microphone.title = MICROPHONE_WORDS[microphone];
+    this.root.setAttribute("aria-label", `${displayName}: ${said}`);
+    this.#open?.setAttribute("aria-label", `Enlarge ${displayName}, ${said}`);
+    const sound = this.#participant.muted ? MUTED_BY_PROCTOR : MICROPHONE_WORDS[microphone];
+    this.root.dataset.muted = String(this.#participant.muted ?? false);
+    this.#microphone.setAttribute("aria-label", sound);
+    this.#microphone.title = sound;
+    this.#more?.setAttribute("aria-label", `More for ${displayName}`);
     this.#name.title = displayName;
     this.#avatar.dataset.hue = String(hueOf(displayName));
     say(this.#name, displayName);
@@ -270,6 +285,19 @@ export class Tile {
     this.#labelSound();
     this.#events.onChange?.();
   }
+}
+
+function moreButton(onMore: (anchor: HTMLElement) => void): HTMLButtonElement {
+  const button = element(
+    "button",
+    {
+      ...{ type: "button", class: "icon-button tile-more", "data-testid": "tile-more" },
+      ...{ "aria-haspopup": "menu", "aria-expanded": "false", title: "More" },
+    },
+    icon("more"),
+  );
+  button.addEventListener("click", () => onMore(button));
+  return button;
 }
 
 function videoOf(name: string, stream: MediaStream): HTMLVideoElement {

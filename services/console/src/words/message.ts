@@ -44,3 +44,8 @@ export function handWords(isRaised: boolean): string {
 export function titleWords(title: string, unread: number): string {
   return unread === 0 ? title : `(${unread}) ${title}`;
 }
+
+/** Above a message: from whom, and to whom. */
+export function addresseeWords(from: string, to: string): string {
+  return `${from} to ${to}`;
+}

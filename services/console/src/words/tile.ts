@@ -10,6 +10,7 @@ export interface TileStatement extends Statement {
   connection: "ok" | "lost" | "paused";
   microphone: "on" | "muted" | "none";
   screen: "on" | "off";
+  hand: "up" | "down";
 }
 
 export function producerOf(participant: Participant, source: Source): ProducerInfo | undefined {
@@ -35,12 +36,14 @@ export function tileStatement(participant: Participant, picture: Picture): TileS
   const audio = producerOf(participant, "microphone");
   const microphone = audio ? (audio.paused ? "muted" : "on") : "none";
   const screen = producerOf(participant, "screen") ? "on" : "off";
-  const known = { microphone, screen } as const;
+  const hand = participant.handRaised ? "up" : "down";
+  const known = { microphone, screen, hand } as const;
   if (participant.connection === "lost") {
     return { connection: "lost", ...known, tone: "bad", words: "Connection lost" };
   }
   if (camera?.paused) {
-    return { connection: "paused", ...known, tone: "warning", words: "Camera off" };
+    const words = camera.muted ? "Camera paused by a proctor" : "Camera off";
+    return { connection: "paused", ...known, tone: "warning", words };
   }
   const statement =
     participant.role === "candidate"

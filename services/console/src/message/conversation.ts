@@ -8,9 +8,17 @@ const NEAR_END_PX = 24;
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-/** What proctors and this side write to each other: the card with the list and the field below it. */
+/** To whom a message goes. */
+export interface Address {
+  /** How its author is named above it, for example "You". */
+  own: string;
+  /** Rejects with a CallError where the server did not take it. */
+  send: (text: string) => Promise<void>;
+}
+
+/** What is written here and comes from others: the card with the list and the field below it. */
 export class Conversation {
-  readonly #send: (text: string) => Promise<void>;
+  readonly #address: () => Address;
   readonly #card = part("conversation");
   readonly #composer = part("composer");
   readonly #list = part("messages");
@@ -22,9 +30,9 @@ export class Conversation {
   #unread = 0;
   #isOpen = false;
 
-  /** `send` rejects with a CallError where the server did not take it. */
-  constructor(send: (text: string) => Promise<void>) {
-    this.#send = send;
+  /** `address` is asked for each message that is written. */
+  constructor(address: () => Address) {
+    this.#address = address;
     this.#composer.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -53,27 +61,33 @@ export class Conversation {
     if (document.hidden) this.#count(this.#unread + 1);
   }
 
+  /** Shows the newest; a list that was not shown has no place to be scrolled to. */
+  toEnd(): void {
+    this.#list.scrollTop = this.#list.scrollHeight;
+  }
+
   #submit(): void {
     const text = this.#field.value.trim();
     if (!this.#mayBeSent(text)) return;
     this.#field.value = "";
     this.#weigh();
-    const entry = this.#add("You", text, true);
-    void this.#deliver(entry, text);
+    const { own, send } = this.#address();
+    const entry = this.#add(own, text, true);
+    void this.#deliver(entry, () => send(text));
   }
 
-  async #deliver(entry: HTMLElement, text: string): Promise<void> {
+  async #deliver(entry: HTMLElement, send: () => Promise<void>): Promise<void> {
     entry.dataset.state = "sending";
     entry.querySelector(".message-failed")?.remove();
     try {
-      await this.#send(text);
+      await send();
       entry.dataset.state = "sent";
     } catch (error) {
       entry.dataset.state = "failed";
       const again = element("button", { class: "message-again", type: "button" }, "Send again");
       again.addEventListener("click", () => {
         this.#field.focus();
-        void this.#deliver(entry, text);
+        void this.#deliver(entry, send);
       });
       const words = `Not sent. ${speechProblem(error)} `;
       this.#keepingEnd(() => {
