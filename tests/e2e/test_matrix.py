@@ -19,6 +19,12 @@ from tests.support.relay import Loss, relaying
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
+SENT_SOUND = """Promise.all(__probe.connections.map((one) => one.getStats())).then((reports) =>
+  reports
+    .flatMap((report) => [...report.values()])
+    .filter(({ type, kind }) => type === "outbound-rtp" && kind === "audio")
+    .reduce((sum, { packetsSent }) => sum + packetsSent, 0))"""
+
 NewTab = Callable[[], Awaitable[Tab]]
 
 BROWSERS = ("chromium", "firefox")
@@ -170,6 +176,49 @@ async def test_picture_has_the_width_of_the_layer_that_is_wished_for(
         await proctor.send({"type": "consumer:set-layers", "timestamp": 0, "payload": wish})
         await until_wide(tile, WIDTHS[layer])
         await tile.until_frames_grow()
+
+
+@in_pairs(("chromium", "chromium"))
+async def test_scores_are_the_best_and_the_servers_numbers_those_of_the_browser(
+    cluster: Cluster, room: str, pair: tuple[Tab, Tab]
+) -> None:
+    candidate, proctor = pair
+    await started(cluster, room, pair)
+
+    async def is_told() -> bool:
+        # Sound and picture, of both of their ways.
+        last = {told["consumerId"]: told for told in proctor.replies("consumer:score")}
+        scores = [(told["score"], told["producerScore"]) for told in last.values()]
+        return scores == [(10, 10), (10, 10)]
+
+    await until(is_told, "the proctor knows that both streams are well")
+    told = {told["producerId"]: told["scores"] for told in candidate.replies("producer:score")}
+    # The microphone has one layer, the camera three.
+    assert sorted(map(len, told.values())) == [1, 3]
+    (microphone,) = (name for name, scores in told.items() if len(scores) == 1)
+
+    least = await sent_sound(candidate)
+    question = {"type": "stats:get", "timestamp": 0, "payload": {"producerId": microphone}}
+    await candidate.send({**question, "correlationId": "test-stats"})
+
+    async def answered() -> list[dict[str, Any]]:
+        return candidate.replies("stats:got")
+
+    ((inbound,),) = [reply["stats"] for reply in await until(answered, "stats")]
+    assert inbound["type"] == "inbound-rtp"
+    assert inbound["packetsLost"] == 0
+    assert least <= inbound["packetsReceived"]
+
+    async def sent_as_many() -> bool:
+        # What a browser says of itself may be some packets old.
+        return bool(await sent_sound(candidate) >= inbound["packetsReceived"])
+
+    await until(sent_as_many, "the server has received no more than was sent")
+
+
+async def sent_sound(tab: Tab) -> int:
+    """How many packets of sound the page has sent, as it counts them."""
+    return int(await tab.evaluate(SENT_SOUND))
 
 
 async def until_wide(tile: Tile, width: int) -> None:

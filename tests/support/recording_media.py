@@ -10,13 +10,18 @@ from services.sfu.core.port import (
     ConsumerStats,
     DtlsParameters,
     DtlsRole,
+    DtlsState,
+    EncodingStats,
     Fingerprint,
     IceCandidate,
     IceParameters,
+    IceState,
     ProducerSpec,
     TransportOffer,
     TransportState,
+    TransportStats,
 )
+from services.sfu.core.score import Count, Sample
 from services.sfu.media.fingerprint import usable_fingerprints
 
 FINGERPRINT = Fingerprint("sha-256", ":".join(["AB"] * 32))
@@ -37,6 +42,9 @@ class RecordingMedia:
         self.ticks = 0
         # What whoever listens hears.
         self.levels: dict[ProducerId, int] = {}
+        # What the engine would have counted; streams that are not in it are not scored.
+        self.sent: dict[ProducerId, list[Count]] = {}
+        self.received: dict[ConsumerId, Count] = {}
 
     def create_transport(self, transport_id: TransportId) -> TransportOffer:
         self._note("create_transport", transport_id)
@@ -119,6 +127,19 @@ class RecordingMedia:
     async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats:
         layer = self.consumers[consumer_id].layer
         return ConsumerStats(120, 118, 2, 3, 1, False, 17, layer)
+
+    async def producer_stats(self, producer_id: ProducerId) -> tuple[EncodingStats, ...]:
+        return tuple(
+            EncodingStats(one.ssrc, 240, 24_000, 5, 3 if one.rtx_ssrc else None, 1_500, 2, 1)
+            for one in self.producers[producer_id].encodings
+        )
+
+    async def transport_stats(self, transport_id: TransportId) -> TransportStats:
+        assert transport_id in self.transports
+        return TransportStats(300, 30_000, 20, 2_000, IceState.CONNECTED, DtlsState.CONNECTING)
+
+    async def sample(self) -> Sample:
+        return Sample(dict(self.sent), dict(self.received))
 
     def transport_state(self, transport_id: TransportId) -> TransportState:
         connected = self.transports[transport_id] is not None

@@ -230,6 +230,12 @@ class ConsumerCreated(Wire):
     producer_paused: bool = False
 
 
+class StatsGot(Wire):
+    """Entries of W3C's webrtc-stats, as the server says them."""
+
+    stats: list[Json]
+
+
 class Layers(Wire):
     """Which layers of a simulcast a consumer wishes for; 0 is the lowest."""
 
@@ -308,6 +314,31 @@ class SpeakerActive(Event):
     speakers: list[Speaker]
 
 
+class LayerScore(Wire):
+    # 0 too where there are no layers.
+    layer: int
+    rid: str | None = None
+    # 10 is perfect, 1 as bad as can be, 0: nothing comes.
+    score: int
+
+
+class ProducerScore(Event):
+    """How well one's own stream arrives at the server; layers not known yet are absent."""
+
+    type: Literal["producer:score"]
+    producer_id: str
+    scores: tuple[LayerScore, ...]
+
+
+class ConsumerScore(Event):
+    """How well a stream gets here from the server, and to the server from its publisher."""
+
+    type: Literal["consumer:score"]
+    consumer_id: str
+    score: int
+    producer_score: int
+
+
 class TransportGone(Event):
     type: Literal["transport:closed"]
     transport_id: str
@@ -361,6 +392,8 @@ KnownEvent = Annotated[
     | ConsumerLayers
     | ProducerLayersNeeded
     | SpeakerActive
+    | ProducerScore
+    | ConsumerScore
     | TransportGone
     | SessionClosing
     | SessionRenewed
@@ -374,6 +407,7 @@ _KNOWN_TYPES = frozenset(
         *("participant:joined", "participant:updated", "participant:left", "producer:new"),
         *("producer:paused", "producer:resumed", "producer:closed", "producer:layers-needed"),
         *("consumer:paused", "consumer:resumed", "consumer:closed", "consumer:layers"),
+        *("producer:score", "consumer:score"),
         *("speaker:active", "transport:closed", "room:waiting"),
         *("session:closing", "session:renewed"),
     }

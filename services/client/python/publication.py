@@ -13,11 +13,14 @@ from services.client.python.line import Line
 from services.client.python.message import (
     Json,
     Kind,
+    LayerScore,
     Nothing,
     Produced,
     Producer,
     ProducerLayersNeeded,
+    ProducerScore,
     RtpCapabilities,
+    StatsGot,
 )
 from services.client.python.rtp import send_parameters, to_sender
 from services.client.python.transport import Transport
@@ -82,6 +85,8 @@ class Publication:
         # The highest layer that viewers need; None: they need nothing, or the server says nothing,
         # as of all that is sent in one layer.
         self.needed_layer: int | None = None
+        # How well each layer arrives at the server, lowest first; empty before the server says so.
+        self.scores: tuple[LayerScore, ...] = ()
         self._line = line
         self._sender = sender
         self._is_closed = False
@@ -106,6 +111,14 @@ class Publication:
         if not self.is_paused:
             self._sender.replaceTrack(track)
 
+    async def stats(self) -> list[Json]:
+        """What the server has received, as entries of W3C's webrtc-stats, one for each layer.
+
+        Raises what a request raises.
+        """
+        got = await self._line.request("stats:get", StatsGot, {"producerId": self.producer_id})
+        return got.stats
+
     async def close(self) -> None:
         """End the producer. Raises what a request raises; the track is stopped all the same."""
         await self.stop()
@@ -118,9 +131,13 @@ class Publication:
             await self._sender.stop()
             self.track.stop()
 
-    def apply(self, event: ProducerLayersNeeded) -> None:
-        """Follow what viewers need of this producer."""
-        self.needed_layer = event.spatial_layer
+    def apply(self, event: ProducerLayersNeeded | ProducerScore) -> None:
+        """Follow what viewers need of this producer, and how well it arrives."""
+        match event:
+            case ProducerLayersNeeded(spatial_layer=layer):
+                self.needed_layer = layer
+            case ProducerScore(scores=scores):
+                self.scores = scores
 
     async def _ask(self, kind: str) -> None:
         await self._line.request(kind, Nothing, {"producerId": self.producer_id})

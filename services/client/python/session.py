@@ -21,15 +21,19 @@ from services.client.python.message import (
     Authenticated,
     ConsumerChanged,
     ConsumerLayers,
+    ConsumerScore,
     Direction,
+    Json,
     Layers,
     Own,
     ProducerLayersNeeded,
+    ProducerScore,
     RoomState,
     RoomTold,
     SessionClosing,
     Speaker,
     SpeakerActive,
+    StatsGot,
     TransportGone,
 )
 from services.client.python.publication import Publication, published
@@ -122,6 +126,17 @@ class Session:
             await subscription.resume()
         return subscription
 
+    async def stats(self) -> list[Json]:
+        """What has gone over the transports, as entries of W3C's webrtc-stats: the server's view.
+
+        Raises what a request raises.
+        """
+        stats: list[Json] = []
+        for transport in self._transports.values():
+            named: Json = {"transportId": transport.transport_id}
+            stats += (await self.line.request("stats:get", StatsGot, named)).stats
+        return stats
+
     async def until(
         self, condition: Callable[[], object], *, within_s: float = ANSWER_WITHIN_S
     ) -> None:
@@ -161,10 +176,17 @@ class Session:
                 self._reload(state)
             case ConsumerChanged(type="consumer:closed", consumer_id=consumer_id):
                 self._end_subscription(consumer_id)
-            case ConsumerChanged(consumer_id=consumer_id) | ConsumerLayers(consumer_id=consumer_id):
+            case (
+                ConsumerChanged(consumer_id=consumer_id)
+                | ConsumerLayers(consumer_id=consumer_id)
+                | ConsumerScore(consumer_id=consumer_id)
+            ):
                 if consumer_id in self.subscriptions:
                     self.subscriptions[consumer_id].apply(event)
-            case ProducerLayersNeeded(producer_id=producer_id):
+            case (
+                ProducerLayersNeeded(producer_id=producer_id)
+                | ProducerScore(producer_id=producer_id)
+            ):
                 if producer_id in self.publications:
                     self.publications[producer_id].apply(event)
             case SpeakerActive(speakers=speakers):

@@ -13,10 +13,12 @@ from services.client.python.message import (
     ConsumerChanged,
     ConsumerCreated,
     ConsumerLayers,
+    ConsumerScore,
     Json,
     Layers,
     Nothing,
     RtpCapabilities,
+    StatsGot,
 )
 from services.client.python.rtp import receive_capabilities, to_receiver
 from services.client.python.transport import Transport
@@ -58,6 +60,10 @@ class Subscription:
         self.is_producer_paused = created.producer_paused
         # The spatial layer that is forwarded; None while nothing is, and for what has no layers.
         self.layer: int | None = None
+        # How well it gets here from the server, and to the server from its publisher: 10 is
+        # perfect, 1 as bad as can be, 0: nothing comes. None before the server has said so.
+        self.score: int | None = None
+        self.producer_score: int | None = None
         self.is_closed = False
         self._line = line
         self._receiver = receiver
@@ -88,6 +94,14 @@ class Subscription:
         layers = Layers(spatial_layer=spatial, temporal_layer=temporal)
         await self._ask("consumer:set-layers", layers.as_json())
 
+    async def stats(self) -> list[Json]:
+        """What the server has sent, as entries of W3C's webrtc-stats.
+
+        Raises what a request raises.
+        """
+        got = await self._line.request("stats:get", StatsGot, {"consumerId": self.consumer_id})
+        return got.stats
+
     async def close(self) -> None:
         """End the consumer. The track ends all the same if the request fails."""
         await self.stop()
@@ -105,6 +119,8 @@ class Subscription:
         match event:
             case ConsumerLayers(spatial_layer=layer):
                 self.layer = layer
+            case ConsumerScore(score=score, producer_score=producer_score):
+                self.score, self.producer_score = score, producer_score
             case ConsumerChanged(type="consumer:paused"):
                 self.is_producer_paused = True
             case ConsumerChanged(type="consumer:resumed"):

@@ -45,6 +45,14 @@ def _producer_new(message: event_pb2.ProducerNew) -> Payload:
     )
 
 
+def _producer_score(message: event_pb2.ProducerScore) -> Payload:
+    scores = [
+        media.LayerScore(layer=one.layer, rid=one.rid or None, score=one.score)
+        for one in message.scores
+    ]
+    return media.ProducerScore(producer_id=message.producer_id, scores=scores)
+
+
 def _participant_waiting(message: event_pb2.ParticipantWaiting) -> Payload:
     peer = waiting_from_pb(message.peer)
     return room.ParticipantWaiting(**dict(peer))
@@ -93,6 +101,12 @@ PAYLOAD: dict[str, Callable[[Any], Payload]] = {
             )
             for one in message.speakers
         ]
+    ),
+    "producer_score": _producer_score,
+    "consumer_score": lambda message: media.ConsumerScore(
+        consumer_id=message.consumer_id,
+        score=message.score,
+        producer_score=message.producer_score,
     ),
     "sdp_offer": lambda message: sdp.SdpOffered(
         offer_id=message.offer_id, transport_id=message.transport_id, sdp=message.sdp

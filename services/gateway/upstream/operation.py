@@ -20,7 +20,6 @@ from services.gateway.core.message.room import (
     RoomUnlocked,
 )
 from services.gateway.core.refusal import error_of
-from services.gateway.core.speech import not_built
 from services.gateway.upstream.room import (
     DIRECTION_FROM_PB,
     DIRECTION_TO_PB,
@@ -34,6 +33,7 @@ from services.gateway.upstream.rtp import (
     parameters_from_pb,
     parameters_to_pb,
 )
+from services.gateway.upstream.stats import consumer_stats, producer_stats, transport_stats
 from services.pb.invigil.sfu.v1 import sfu_service_pb2 as pb
 
 DTLS_ROLE_TO_PB = {
@@ -58,12 +58,20 @@ class Operation:
 
 async def carry_out(request: WorkerRequest, call: pb.SessionCall, send: Send) -> Answer:
     """Have the worker do what the browser asked. Raises Refusal."""
-    operation = OPERATIONS[type(request)]
+    operation = _operation_for(request)
     try:
         response = await send(operation.method, operation.message(request.payload, call))
     except Refusal as refusal:
         return _in_list(request, refusal)
     return Answer(operation.payload(request.payload, response), position_from_pb(response.position))
+
+
+def _operation_for(request: WorkerRequest) -> Operation:
+    if not isinstance(request, stats.StatsGet):
+        return OPERATIONS[type(request)]
+    if request.payload.producer_id is not None:
+        return PRODUCER_STATS
+    return TRANSPORT_STATS if request.payload.transport_id is not None else CONSUMER_STATS
 
 
 def _in_list(request: WorkerRequest, refusal: Refusal) -> Answer:
@@ -264,23 +272,6 @@ def _track_result(result: pb.SdpTrackResult) -> sdp.PublishedTrack | sdp.Rejecte
     return sdp.RejectedTrack(mid=mid, error=error_of(refusal, "produce"))
 
 
-def _get_stats(payload: stats.StatsGetPayload, call: pb.SessionCall) -> pb.GetConsumerStatsRequest:
-    if payload.consumer_id is None:
-        raise not_built()
-    return pb.GetConsumerStatsRequest(call=call, consumer_id=payload.consumer_id)
-
-
-def _stats_got(payload: stats.StatsGetPayload, response: pb.GetConsumerStatsResponse) -> Payload:
-    round_trip_ms = response.round_trip_ms if response.HasField("round_trip_ms") else None
-    return stats.of_consumer(
-        consumer_id=payload.consumer_id or "",
-        kind=KIND_FROM_PB[response.kind],
-        packets_sent=response.packets_sent,
-        retransmitted=response.packets_retransmitted,
-        round_trip_ms=round_trip_ms,
-    )
-
-
 def _on_transport(method: str, message: Callable[..., Any], reply: type[Any]) -> Operation:
     return Operation(method, message, lambda _, response: reply(transport_id=response.transport_id))
 
@@ -339,6 +330,23 @@ def _send_message(payload: text.MessageSendPayload, call: pb.SessionCall) -> pb.
     )
 
 
+CONSUMER_STATS = Operation(
+    "GetConsumerStats",
+    lambda payload, call: pb.GetConsumerStatsRequest(call=call, consumer_id=payload.consumer_id),
+    consumer_stats,
+)
+PRODUCER_STATS = Operation(
+    "GetProducerStats",
+    lambda payload, call: pb.GetProducerStatsRequest(call=call, producer_id=payload.producer_id),
+    producer_stats,
+)
+TRANSPORT_STATS = Operation(
+    "GetTransportStats",
+    lambda payload, call: pb.GetTransportStatsRequest(call=call, transport_id=payload.transport_id),
+    transport_stats,
+)
+
+# Of every request but `stats:get`, whose form decides.
 OPERATIONS: dict[type[Any], Operation] = {
     RoomLeave: Operation(
         "LeaveRoom",
@@ -406,7 +414,6 @@ OPERATIONS: dict[type[Any], Operation] = {
         pb.RequestConsumerKeyFrameRequest,
         media.ConsumerKeyFrameRequested,
     ),
-    stats.StatsGet: Operation("GetConsumerStats", _get_stats, _stats_got),
     text.MessageSend: Operation("SendMessage", _send_message, lambda _, __: text.MessageSent()),
     peer.PeerUpdate: Operation("UpdatePeer", _update_peer, lambda _, __: peer.PeerUpdated()),
     peer.PeerAdmit: _on_peer("AdmitPeer", pb.AdmitPeerRequest, peer.PeerAdmitted),

@@ -26,6 +26,11 @@ class Mailbox(Generic[Item]):
     def has_overflown(self) -> bool:
         return self._has_overflown
 
+    @property
+    def is_half_full(self) -> bool:
+        """Whether the reader is behind: what can wait should."""
+        return len(self._items) * 2 >= self._capacity
+
     def push(self, item: Item) -> None:
         """Leave an item for the reader; dropped once the mailbox is closed or has overflown."""
         if self._is_closed or self._has_overflown:

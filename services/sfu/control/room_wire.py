@@ -191,6 +191,8 @@ def _put_event(message: event_pb2.SessionEvent, fact: event.Event) -> None:
             | event.ProducerLayersNeeded()
         ):
             _put_producer_event(message, fact)
+        case event.ProducerScore() | event.ConsumerScore():
+            _put_score(message, fact)
         case event.SdpOffered(offer_id=offer_id, transport_id=transport_id, sdp=sdp):
             message.sdp_offer.CopyFrom(
                 event_pb2.SdpOffer(offer_id=offer_id, transport_id=transport_id, sdp=sdp)
@@ -268,6 +270,26 @@ def _put_producer_event(
         case event.ProducerLayersNeeded(producer_id=producer_id, spatial_layer=layer):
             message.producer_layers_needed.CopyFrom(
                 event_pb2.ProducerLayersNeeded(producer_id=producer_id, spatial_layer=layer)
+            )
+
+
+def _put_score(
+    message: event_pb2.SessionEvent, fact: event.ProducerScore | event.ConsumerScore
+) -> None:
+    match fact:
+        case event.ProducerScore(producer_id=producer_id, scores=scores):
+            message.producer_score.CopyFrom(
+                event_pb2.ProducerScore(
+                    producer_id=producer_id,
+                    scores=[
+                        event_pb2.LayerScore(layer=one.layer, rid=one.rid or "", score=one.score)
+                        for one in scores
+                    ],
+                )
+            )
+        case event.ConsumerScore(consumer_id=consumer_id, score=score, producer_score=behind):
+            message.consumer_score.CopyFrom(
+                event_pb2.ConsumerScore(consumer_id=consumer_id, score=score, producer_score=behind)
             )
 
 

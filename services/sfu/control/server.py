@@ -11,6 +11,7 @@ from services.common.rpc.size import MAX_REPLY_BYTES, MAX_REQUEST_BYTES
 from services.pb.invigil.sfu.admin.v1 import admin_service_pb2, admin_service_pb2_grpc
 from services.pb.invigil.sfu.v1 import sfu_service_pb2, sfu_service_pb2_grpc
 from services.sfu.control.admin_service import AdminService
+from services.sfu.control.scorer import Scorer
 from services.sfu.control.sfu_service import SfuService
 from services.sfu.control.worker import Worker
 
@@ -46,6 +47,7 @@ class ControlServer:
     def __init__(self, worker: Worker, host: str, port: int) -> None:
         """Port 0 takes a free one."""
         self._worker = worker
+        self._scorer = Scorer(worker)
         self._host = host
         self._port = port
         self._health = health.aio.HealthServicer()
@@ -75,12 +77,14 @@ class ControlServer:
             raise PortTaken(text) from error
         await self._server.start()
         self._worker.start()
+        self._scorer.start()
         for name in ("", SFU, PLACEMENT):
             await self._health.set(name, SERVING)
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, end streams, give running calls `grace_s` seconds."""
         await self._health.enter_graceful_shutdown()
+        self._scorer.close()
         self._worker.close()
         await self._server.stop(grace_s)
 

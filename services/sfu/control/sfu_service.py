@@ -25,7 +25,7 @@ from services.sfu.control.room_wire import direction_from_wire
 from services.sfu.control.rtp_wire import capabilities_from_wire
 from services.sfu.control.sdp import apply_answer, apply_offer, receiving
 from services.sfu.control.seat import Seat
-from services.sfu.control.stats import consumer_stats
+from services.sfu.control.stats import consumer_stats, producer_stats, transport_stats
 from services.sfu.control.worker import Worker
 from services.sfu.core.change import charged, starting
 from services.sfu.core.grant import set_grants
@@ -377,6 +377,18 @@ class SfuService(ModerationCalls, sfu_service_pb2_grpc.SfuServiceServicer):
     ) -> pb.GetConsumerStatsResponse:
         seat = self._worker.find_seat(wire.call_from_wire(request.call))
         return await consumer_stats(seat, self._worker.media, ConsumerId(request.consumer_id))
+
+    async def GetProducerStats(
+        self, request: pb.GetProducerStatsRequest, context: Context
+    ) -> pb.GetProducerStatsResponse:
+        seat = self._worker.find_seat(wire.call_from_wire(request.call))
+        return await producer_stats(seat, self._worker.media, ProducerId(request.producer_id))
+
+    async def GetTransportStats(
+        self, request: pb.GetTransportStatsRequest, context: Context
+    ) -> pb.GetTransportStatsResponse:
+        seat = self._worker.find_seat(wire.call_from_wire(request.call))
+        return await transport_stats(seat, self._worker.media, TransportId(request.transport_id))
 
     def _act(
         self, request: Message, call: pb.SessionCall, action: Callable[[Seat], Reply]

@@ -258,6 +258,11 @@ class Worker:
         if (seat.watch.watch_id, seat.connection_id) == (watch_id, connection_id):
             self._guarded(seat, (lambda s: s.room.leave(s.session)) if leave else self.detach)
 
+    def change(self, room: Room, action: Callable[[], bool]) -> None:
+        """Do what no session has asked for; where `action` says so, also what follows from it."""
+        if action():
+            self._perform(room)
+
     # Inside.
 
     def _run(self, seat: Seat, action: Callable[[], Result]) -> Result:

@@ -143,6 +143,30 @@ class SpeakersActive:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerScore:
+    layer: int
+    rid: str | None
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerScore:
+    """Latest-only. How well one's own stream arrives; layers not known yet are absent."""
+
+    producer_id: ProducerId
+    scores: tuple[LayerScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerScore:
+    """Latest-only. How well a stream gets to its viewer, and how well what it is made of comes."""
+
+    consumer_id: ConsumerId
+    score: int
+    producer_score: int
+
+
+@dataclass(frozen=True, slots=True)
 class SdpOffered:
     """Latest-only. The server's offer for the client's receiving connection."""
 
@@ -192,6 +216,8 @@ Event = (
     | ConsumerLayers
     | ProducerLayersNeeded
     | SpeakersActive
+    | ProducerScore
+    | ConsumerScore
     | SdpOffered
     | TransportClosed
     | MessageReceived

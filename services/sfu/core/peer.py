@@ -17,6 +17,7 @@ from services.sfu.core.need import Need
 from services.sfu.core.ortc import Consumable
 from services.sfu.core.port import Direction, InboundEncoding, Kind
 from services.sfu.core.rtp import RtpCapabilities
+from services.sfu.core.score import Score
 from services.sfu.core.sdp_connection import PublishingConnection, ReceivingConnection
 from services.sfu.core.session_log import SessionLog
 from services.sfu.core.visibility import Role
@@ -58,6 +59,8 @@ class Producer:
     # The peers for whom alone it exists; None: all who may see its owner. They may come and go.
     audience: frozenset[PeerId] | None = None
     activity: Activity = field(default_factory=Activity)
+    # One for each encoding, once they were counted.
+    scores: list[Score] = field(default_factory=list)
     # By creation, so that what happens to a producer is told to its consumers in a fixed order.
     consumer_ids: dict[ConsumerId, None] = field(default_factory=dict)
     # Of a simulcast.
@@ -93,6 +96,9 @@ class Consumer:
     selection: Selection | None = None
     # False: an SDP client has not answered yet. Until then the media side sends nothing.
     is_agreed: bool = True
+    score: Score = field(default_factory=Score)
+    # Its own and its producer's score as the client knows them.
+    told_scores: tuple[int | None, int | None] | None = None
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from services.common.ids import ConsumerId, ProducerId, TransportId
+from services.sfu.core.score import Sample
 
 
 class Kind(StrEnum):
@@ -178,6 +179,52 @@ class ConsumerStats:
     layer: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class EncodingStats:
+    """Counters of one encoding of a producer since it was made."""
+
+    # Declared, or learned from its packets.
+    ssrc: int | None
+    # Retransmissions included; what came twice counts once. Bytes are of payload.
+    packets_received: int
+    bytes_received: int
+    # Without regard to what RTX brought; negative where packets came twice.
+    packets_lost: int
+    # By RTX; None without it.
+    packets_repaired: int | None
+    # None before the second packet.
+    jitter_us: int | None
+    # Messages, each for several packets.
+    nacks_sent: int
+    key_frame_requests_sent: int
+
+
+class IceState(StrEnum):
+    NEW = "new"
+    CONNECTED = "connected"
+    # Consent ran out (RFC 7675); a check that succeeds brings it back.
+    DISCONNECTED = "disconnected"
+
+
+class DtlsState(StrEnum):
+    # The client's fingerprints are not known yet.
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+
+
+@dataclass(frozen=True, slots=True)
+class TransportStats:
+    """Datagrams of a transport without ICE, and bytes of UDP payload."""
+
+    packets_received: int
+    bytes_received: int
+    packets_sent: int
+    bytes_sent: int
+    ice_state: IceState
+    dtls_state: DtlsState
+
+
 class Media(Protocol):
     """Commands to the media side. They take effect in the order given and do not wait for packets.
 
@@ -228,6 +275,14 @@ class Media(Protocol):
 
         Raises Refusal UNAVAILABLE (ENGINE_SILENT), RuntimeError when the engine has stopped.
         """
+
+    async def producer_stats(self, producer_id: ProducerId) -> tuple[EncodingStats, ...]:
+        """Lowest layer first."""
+
+    async def transport_stats(self, transport_id: TransportId) -> TransportStats: ...
+
+    async def sample(self) -> Sample:
+        """Counts of all streams of all rooms."""
 
     def transport_state(self, transport_id: TransportId) -> TransportState: ...
     def counters(self) -> Mapping[str, int]: ...

@@ -21,6 +21,7 @@ from services.sfu.core.roster import Roster
 from services.sfu.core.router import Router
 from services.sfu.core.rtp import RtpCapabilities
 from services.sfu.core.rtp_check import InvalidRtp, check_capabilities
+from services.sfu.core.scoring import Scoring
 from services.sfu.core.settings import RoomSettings
 from services.sfu.core.speaker import Speakers
 from services.sfu.core.ssrc import SsrcPool
@@ -98,6 +99,7 @@ class Room:
         self.lobby = Lobby(self.roster)
         self.speakers = Speakers(self.roster, self.router.producers)
         self.moderation = Moderation(self.roster, self.router, self.lobby, self.leave)
+        self.scoring = Scoring(self.roster, self.router)
         # Another worker has it now.
         self.has_moved = False
         self._patience = patience
@@ -179,6 +181,7 @@ class Room:
             self.roster.tell_participant(session, ParticipantUpdated)
         self.router.layering.tell_again(session)
         self.speakers.tell_again(session)
+        self.scoring.tell_again(session)
         self.router.offering.offer_again(session)
 
     def update(

@@ -26,7 +26,9 @@ __all__ = ["Engine"]
 #                                            nothing is told
 #   ("consumer_layer", consumer, layer)      this encoding is forwarded: told of video, within
 #                                            10 ms of the first start and of each switch
-#   ("consumer_stats", token, stats or None) answer to request_consumer_stats
+#   ("consumer_stats", token, stats or None) answer to request_consumer_stats; so are
+#   ("producer_stats", token, stats or None), ("transport_stats", token, stats or None) and
+#   ("sample", token, (encodings, consumers))
 #   ("audio_levels", token, [(producer, level), …])
 #                                            answer to request_audio_levels
 Event = (
@@ -37,6 +39,8 @@ Event = (
     | tuple[str, int, int, str]
     | tuple[str, int, "dict[str, int] | None"]
     | tuple[str, int, list[tuple[int, int]]]
+    | tuple[str, int, "list[dict[str, int]] | None"]
+    | tuple[str, int, tuple[bytes, bytes]]
 )
 
 ExtensionName = Literal[
@@ -191,4 +195,31 @@ class Engine:
         The mean over time; what is quieter than 60, and time without packets, counts as 60.
         Producers that were silent or are paused are left out. `producers`: how many there may be
         (at most 65,535), so that the engine's thread need not make room.
+        """
+
+    def request_producer_stats(self, producer: int, token: int) -> None:
+        """Ask for ("producer_stats", token, stats): one for each encoding, lowest layer first.
+
+        Keys: ssrc (absent until known), packets_received (retransmissions included, what came twice
+        counted once), bytes_received (of their payload), packets_repaired (of them, those that came
+        by RTX; absent without it), packets_lost (as receiver reports tell it: without regard to
+        RTX; negative where packets came twice), jitter_micros (absent before the second packet),
+        nacks_sent (messages, each for several packets), key_frame_requests_sent.
+        """
+
+    def request_transport_stats(self, transport: int, token: int) -> None:
+        """Ask for ("transport_stats", token, stats). Datagrams without ICE, bytes of UDP payload:
+
+        packets_received, bytes_received, packets_sent, bytes_sent.
+        """
+
+    def request_sample(self, token: int) -> None:
+        """Ask for ("sample", token, (encodings, consumers)): counters of all streams at one moment.
+
+        Records without padding, in struct's letters:
+        encodings "<IIQqQ": producer, index of the encoding, packets_received, packets_lost and
+        packets_repaired as in producer_stats.
+        consumers "<IQIiQ": consumer; packets sent, without retransmissions; by the client's last
+        report the packets that it should have got (0 before the first report), those of them that
+        it lost, and how many different packets had been sent to it again.
         """

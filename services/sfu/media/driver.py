@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from invigil_engine import Engine
 
@@ -12,13 +13,16 @@ from services.common.log import get_logger
 from services.sfu.core.port import (
     ConsumerSpec,
     ConsumerStats,
+    EncodingStats,
     Extension,
     IceParameters,
     Kind,
     ProducerSpec,
 )
+from services.sfu.core.score import Sample
 from services.sfu.media.dtls import SrtpKeys
 from services.sfu.media.ledger import Ledger
+from services.sfu.media.sample import read_sample
 
 if TYPE_CHECKING:
     # Names of the stub, which the native module does not have.
@@ -29,8 +33,10 @@ log = get_logger("sfu.media")
 _TOKENS = 2**32
 # Handles are given from 0 upwards.
 _NO_CONSUMER = 2**32 - 1
+# Events that answer a question, by its token.
+_ANSWERS = ("audio_levels", "consumer_stats", "producer_stats", "transport_stats", "sample")
 # Events whose number is no transport's handle.
-_NOT_OF_TRANSPORTS = ("consumer_stats", "audio_levels", "encoding", "consumer_layer")
+_NOT_OF_TRANSPORTS = (*_ANSWERS, "encoding", "consumer_layer")
 # For how many levels the engine can be given room.
 _MOST_LEVELS = 2**16 - 1
 
@@ -55,8 +61,8 @@ class Driver:
         self._sink = sink
         self._stats_timeout_ms = stats_timeout_ms
         self._ledger = Ledger()
-        # Answers that the engine owes, by token.
-        self._pending: dict[int, asyncio.Future[object]] = {}
+        # By token, with the answer as the engine gives it.
+        self._pending: dict[int, asyncio.Future[Any]] = {}
         self._next_token = 0
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(engine.fileno(), self._read_events)
@@ -76,7 +82,7 @@ class Driver:
         try:
             # Commands take effect in order: an answer shows that those before it (close_notify, for
             # one) have. That no consumer has this handle does not matter.
-            await self._ask_stats(_NO_CONSUMER)
+            await self._answer_to(partial(self._engine.request_consumer_stats, _NO_CONSUMER))
         except (TimeoutError, RuntimeError):
             log.warning("sfu.media.engine_silent_at_the_end")
         self._loop.remove_reader(self._engine.fileno())
@@ -194,11 +200,9 @@ class Driver:
 
     async def consumer_stats(self, consumer_id: ConsumerId) -> ConsumerStats:
         """Raises KeyError for an unknown id, Refusal NOT_FOUND when it ends meanwhile, and
-        Refusal UNAVAILABLE when the engine does not answer in time."""
-        try:
-            stats = await self._ask_stats(self._ledger.consumers.handle(consumer_id))
-        except TimeoutError:
-            raise _silent() from None
+        Refusal UNAVAILABLE when the engine does not answer in time; so do the next two."""
+        handle = self._ledger.consumers.handle(consumer_id)
+        stats = await self._ask(partial(self._engine.request_consumer_stats, handle))
         if stats is None:
             raise Refusal(Code.NOT_FOUND, "CONSUMER_NOT_FOUND", "The consumer has ended.")
         return _consumer_stats(stats)
@@ -210,28 +214,44 @@ class Driver:
         def request(token: int) -> None:
             self._engine.request_audio_levels(token, producers)
 
-        try:
-            answer = await self._ask(request)
-        except TimeoutError:
-            raise _silent() from None
+        levels: list[tuple[int, int]] = await self._ask(request)
         found = self._ledger.producers.key
-        levels = cast("list[tuple[int, int]]", answer)
         # The answer may cross the removal of a producer.
         return {id_: level for handle, level in levels if (id_ := found(handle)) is not None}
 
-    async def _ask_stats(self, handle: int) -> dict[str, int] | None:
-        """Raises TimeoutError."""
+    async def producer_stats(self, producer_id: ProducerId) -> tuple[EncodingStats, ...]:
+        handle = self._ledger.producers.handle(producer_id)
+        stats = await self._ask(partial(self._engine.request_producer_stats, handle))
+        if stats is None:
+            raise Refusal(Code.NOT_FOUND, "PRODUCER_NOT_FOUND", "The producer has ended.")
+        return tuple(map(_encoding_stats, stats))
 
-        def request(token: int) -> None:
-            self._engine.request_consumer_stats(handle, token)
+    async def transport_stats(self, transport_id: TransportId) -> Mapping[str, int]:
+        """packets_received, bytes_received, packets_sent, bytes_sent."""
+        handle = self._ledger.transports.handle(transport_id)
+        stats: Mapping[str, int] | None = await self._ask(
+            partial(self._engine.request_transport_stats, handle)
+        )
+        if stats is None:
+            raise Refusal(Code.NOT_FOUND, "TRANSPORT_NOT_FOUND", "The transport is closed.")
+        return stats
 
-        return cast("dict[str, int] | None", await self._ask(request))
+    async def sample(self) -> Sample:
+        """Raises Refusal UNAVAILABLE when the engine does not answer in time."""
+        encodings, consumers = await self._ask(self._engine.request_sample)
+        return await read_sample(encodings, consumers, self._ledger)
 
-    async def _ask(self, request: Callable[[int], None]) -> object:
-        """What the engine answers to a request that has this token. Raises TimeoutError."""
+    async def _ask(self, request: Callable[[int], None]) -> Any:
+        try:
+            return await self._answer_to(request)
+        except TimeoutError:
+            raise _silent() from None
+
+    async def _answer_to(self, request: Callable[[int], None]) -> Any:
+        """`request` is given the token of the answer. Raises TimeoutError."""
         token = self._next_token
         self._next_token = (token + 1) % _TOKENS
-        answer: asyncio.Future[object] = self._loop.create_future()
+        answer: asyncio.Future[Any] = self._loop.create_future()
         self._pending[token] = answer
         try:
             request(token)
@@ -270,7 +290,7 @@ class Driver:
 
     def _dispatch_other(self, event: "Event") -> None:
         match event:
-            case ("consumer_stats" | "audio_levels", token, answer):
+            case (name, token, answer) if name in _ANSWERS:
                 future = self._pending.get(token)
                 if future is not None and not future.done():
                     future.set_result(answer)
@@ -310,4 +330,17 @@ def _consumer_stats(stats: Mapping[str, int]) -> ConsumerStats:
         waiting_for_key_frame=bool(stats["waiting_for_key_frame"]),
         round_trip_ms=stats.get("round_trip_ms"),
         layer=stats.get("layer", stats["target_layer"]),
+    )
+
+
+def _encoding_stats(stats: Mapping[str, int]) -> EncodingStats:
+    return EncodingStats(
+        ssrc=stats.get("ssrc"),
+        packets_received=stats["packets_received"],
+        bytes_received=stats["bytes_received"],
+        packets_lost=stats["packets_lost"],
+        packets_repaired=stats.get("packets_repaired"),
+        jitter_us=stats.get("jitter_micros"),
+        nacks_sent=stats["nacks_sent"],
+        key_frame_requests_sent=stats["key_frame_requests_sent"],
     )

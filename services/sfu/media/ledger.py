@@ -1,6 +1,6 @@
 """Which handle the engine knows each id by, and what ends with what."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from services.common.ids import ConsumerId, ProducerId, TransportId
@@ -33,6 +33,11 @@ class HandleTable(Generic[Id]):
     def handle(self, key: Id) -> int:
         """Raises KeyError."""
         return self._handles[key]
+
+    @property
+    def ids(self) -> Mapping[int, Id]:
+        """All ids, by handle."""
+        return self._ids
 
     def key(self, handle: int) -> Id | None:
         return self._ids.get(handle)

@@ -17,12 +17,15 @@ from services.sfu.core.port import (
     ConsumerStats,
     DtlsParameters,
     DtlsRole,
+    EncodingStats,
     IceParameters,
     MediaListener,
     ProducerSpec,
     TransportOffer,
     TransportState,
+    TransportStats,
 )
+from services.sfu.core.score import Sample
 from services.sfu.media.address import advertised_addresses, authority, ice_candidates
 from services.sfu.media.driver import Driver
 from services.sfu.media.dtls import WorkerCertificate
@@ -174,6 +177,24 @@ class MediaPlane:
 
     async def audio_levels(self) -> Mapping[ProducerId, int]:
         return await self._driver.audio_levels()
+
+    async def producer_stats(self, producer_id: ProducerId) -> tuple[EncodingStats, ...]:
+        return await self._driver.producer_stats(producer_id)
+
+    async def transport_stats(self, transport_id: TransportId) -> TransportStats:
+        transport = self._transports[transport_id]
+        counts = await self._driver.transport_stats(transport_id)
+        return TransportStats(
+            packets_received=counts["packets_received"],
+            bytes_received=counts["bytes_received"],
+            packets_sent=counts["packets_sent"],
+            bytes_sent=counts["bytes_sent"],
+            ice_state=transport.ice_state,
+            dtls_state=transport.dtls_state,
+        )
+
+    async def sample(self) -> Sample:
+        return await self._driver.sample()
 
     def transport_state(self, transport_id: TransportId) -> TransportState:
         return self._transports[transport_id].state

@@ -5,7 +5,14 @@ from collections.abc import Callable
 
 from services.common.errors import Code, Refusal
 from services.common.log import get_logger
-from services.sfu.core.port import DtlsParameters, DtlsRole, Fingerprint, TransportState
+from services.sfu.core.port import (
+    DtlsParameters,
+    DtlsRole,
+    DtlsState,
+    Fingerprint,
+    IceState,
+    TransportState,
+)
 from services.sfu.media.dtls import (
     DatagramPipe,
     Dtls,
@@ -51,6 +58,18 @@ class Transport:
         self._ice_connected = False
         self._ice_was_connected = False
         self._dtls_connected = False
+
+    @property
+    def ice_state(self) -> IceState:
+        if self._ice_connected:
+            return IceState.CONNECTED
+        return IceState.DISCONNECTED if self._ice_was_connected else IceState.NEW
+
+    @property
+    def dtls_state(self) -> DtlsState:
+        if self._dtls_connected:
+            return DtlsState.CONNECTED
+        return DtlsState.NEW if self._dtls is None else DtlsState.CONNECTING
 
     def connect(self, remote: DtlsParameters) -> None:
         """Raises Refusal: TRANSPORT_ERROR with BAD_FINGERPRINT or ALREADY_CONNECTED."""

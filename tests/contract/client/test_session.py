@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiortc import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
 from aiortc.mediastreams import MediaStreamError
+from aiortc.stats import RTCOutboundRtpStreamStats
 from av import AudioFrame, Packet, VideoFrame
 from av.frame import Frame
 
@@ -16,7 +17,7 @@ from services.client.python.subscription import Subscription
 from services.client.python.transport import Role
 from tests.contract.client.conftest import House
 from tests.support.gateway import ROOM, mint
-from tests.support.poll import PATIENCE_S, eventually
+from tests.support.poll import PATIENCE_S, eventually, until
 
 WIDTH, HEIGHT = 640, 480
 
@@ -115,6 +116,35 @@ async def test_pause_resume_and_replacement_in_the_middle(house: House) -> None:
                     break
         with pytest.raises(ValueError, match="video"):
             await publication.replace(AudioStreamTrack())
+
+
+async def test_scores_and_stats_say_how_well_both_ways_are(house: House) -> None:
+    async with house.join("Ada") as ada, house.join("Grace", "proctor") as grace:
+        camera = await ada.publish(VideoStreamTrack(), source="camera")
+        (picture,) = await seen(grace, "Ada", 1)
+        await ada.until(lambda: camera.scores, within_s=PATIENCE_S)
+        assert [(one.layer, one.score) for one in camera.scores] == [(0, 10)]
+        await grace.until(lambda: picture.score is not None, within_s=PATIENCE_S)
+        assert (picture.score, picture.producer_score) == (10, 10)
+
+        await camera.pause()
+        await frames(picture.track, picture.waiting_frames)
+
+        async def agreed() -> int:
+            # A frame may still be on its way through the encoder.
+            sent = (await camera._sender.getStats()).values()
+            (own,) = [one for one in sent if isinstance(one, RTCOutboundRtpStreamStats)]
+            (inbound,) = await camera.stats()
+            counted = (inbound["packetsReceived"], inbound["packetsLost"])
+            return own.packetsSent if counted == (own.packetsSent, 0) else 0
+
+        packets = await until(agreed, "the server has counted what was sent")
+        (outbound, *_) = await picture.stats()
+        assert outbound["type"] == "outbound-rtp"
+        (up,), (down,) = await ada.stats(), await grace.stats()
+        assert up["dtlsState"] == down["dtlsState"] == "connected"
+        assert isinstance(up["packetsReceived"], int)
+        assert up["packetsReceived"] > packets
 
 
 async def test_producer_that_closes_ends_its_subscription(house: House) -> None:

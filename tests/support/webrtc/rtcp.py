@@ -130,9 +130,15 @@ def build_sender_report(
 
 
 def build_receiver_report(
-    ssrc: int, media_ssrc: int, *, highest: int, last_sender_report: int = 0, delay: int = 0
+    ssrc: int,
+    media_ssrc: int,
+    *,
+    highest: int,
+    lost: int = 0,
+    last_sender_report: int = 0,
+    delay: int = 0,
 ) -> bytes:
-    block = struct.pack("!IIIIII", media_ssrc, 0, highest, 0, last_sender_report, delay)
+    block = struct.pack("!IIIIII", media_ssrc, lost, highest, 0, last_sender_report, delay)
     return _packet(201, 1, struct.pack("!I", ssrc) + block)
 
 

@@ -15,19 +15,25 @@ export type { Roster } from "./call/roster.js";
 export type { Self } from "./call/session.js";
 export { kindOf, type Source, sourceOf } from "./call/source.js";
 export type { LayerStatistics, PublicationStatistics } from "./call/statistics.js";
-export type { RemoteTrack } from "./call/subscriber.js";
+export type { RemoteTrack, Score } from "./call/subscriber.js";
 export type { MediaState, MediaStates } from "./call/transport.js";
 export type { Connection } from "./signaling/client.js";
 export { CallError, type ErrorCode } from "./signaling/error.js";
 export type {
   AppData,
   Direction,
+  InboundRtpStats,
   JsonValue,
+  LayerScore,
+  OutboundRtpStats,
   Participant,
   PeerUpdate,
   ProducerInfo,
+  RemoteInboundRtpStats,
   Role,
+  ServerStats,
   Speaker,
   TextMessage,
+  TransportStats,
   WaitingPeer,
 } from "./signaling/message.js";

@@ -82,6 +82,8 @@ OTHER_EVENTS: tuple[type[Payload], ...] = (
     media.ConsumerLayers,
     media.ProducerLayersNeeded,
     speaker.SpeakerActive,
+    media.ConsumerScore,
+    media.ProducerScore,
     sdp.SdpOffered,
     room.RoomWaiting,
     room.RoomMoved,

@@ -236,6 +236,39 @@ class ConsumerKeyFrameRequested(Payload):
     consumer_id: str
 
 
+class LayerScore(WireModel):
+    # Index of the encoding; 0 where the producer is no simulcast.
+    layer: int
+    rid: str | None = None
+    # 10 is perfect, 1 as bad as can be, 0: nothing comes.
+    score: int
+
+
+class ProducerScore(Payload):
+    """Latest-only. How well one's own stream arrives; layers not known yet are absent."""
+
+    type: ClassVar[str] = "producer:score"
+    producer_id: str
+    scores: Sequence[LayerScore]
+
+    @property
+    def latest_of(self) -> str:
+        return self.producer_id
+
+
+class ConsumerScore(Payload):
+    """Latest-only. How well a stream gets here, and how well what it is made of gets there."""
+
+    type: ClassVar[str] = "consumer:score"
+    consumer_id: str
+    score: int
+    producer_score: int
+
+    @property
+    def latest_of(self) -> str:
+        return self.consumer_id
+
+
 class ConsumerLayers(Payload):
     """Latest-only. The layer that is forwarded from now on; absent: nothing is."""
 

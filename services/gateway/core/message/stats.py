@@ -52,11 +52,49 @@ class RemoteInboundRtp(WireModel):
     round_trip_time: float
 
 
+class InboundRtp(WireModel):
+    """As RTCInboundRtpStreamStats: what the server has received of one encoding of a producer."""
+
+    id: str
+    type: Literal["inbound-rtp"] = "inbound-rtp"
+    kind: MediaKind
+    # Absent until the first packet, where the client has not declared it.
+    ssrc: int | None = None
+    rid: str | None = None
+    # With retransmissions.
+    packets_received: int
+    # By RTX; absent without it.
+    retransmitted_packets_received: int | None = None
+    # Of payload.
+    bytes_received: int
+    # RFC 3550: with those that were retransmitted; packets that come twice make it less.
+    packets_lost: int
+    # Seconds; absent before the second packet.
+    jitter: float | None = None
+    # Messages, each for several packets.
+    nack_count: int
+    # Of video alone.
+    pli_count: int | None = None
+
+
+class Transport(WireModel):
+    """As RTCTransportStats: datagrams without ICE, and bytes of UDP payload."""
+
+    id: str
+    type: Literal["transport"] = "transport"
+    packets_sent: int
+    packets_received: int
+    bytes_sent: int
+    bytes_received: int
+    ice_state: str
+    dtls_state: str
+
+
 class StatsGot(Payload):
     """The values of an RTCStatsReport. The time is that of the message."""
 
     type: ClassVar[str] = "stats:got"
-    stats: Sequence[OutboundRtp | RemoteInboundRtp]
+    stats: Sequence[OutboundRtp | RemoteInboundRtp | InboundRtp | Transport]
 
 
 def of_consumer(

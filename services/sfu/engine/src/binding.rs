@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyOSError, PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::argument::{
     RawInboundCodec, RawInboundEncoding, RawOutboundCodec, consumer_config, credentials,
@@ -13,7 +13,7 @@ use crate::argument::{
 };
 use crate::command::Command;
 use crate::engine::{CommandRefused, Engine as Thread};
-use crate::event::{ConsumerStats, Event};
+use crate::event::{ConsumerStats, EncodingStats, Event, TransportStats};
 
 #[pymodule]
 fn invigil_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -324,6 +324,26 @@ impl Engine {
         let levels = Vec::with_capacity(usize::from(producers));
         self.command(Command::RequestAudioLevels { token, levels })
     }
+
+    fn request_producer_stats(
+        &self,
+        #[pyo3(from_py_with = in_range)] producer: u32,
+        #[pyo3(from_py_with = in_range)] token: u64,
+    ) -> PyResult<()> {
+        self.command(Command::RequestProducerStats { producer, token })
+    }
+
+    fn request_transport_stats(
+        &self,
+        #[pyo3(from_py_with = in_range)] transport: u32,
+        #[pyo3(from_py_with = in_range)] token: u64,
+    ) -> PyResult<()> {
+        self.command(Command::RequestTransportStats { transport, token })
+    }
+
+    fn request_sample(&self, #[pyo3(from_py_with = in_range)] token: u64) -> PyResult<()> {
+        self.command(Command::RequestSample { token })
+    }
 }
 
 fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
@@ -332,7 +352,7 @@ fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
             transport,
             datagram,
         } => {
-            let datagram = pyo3::types::PyBytes::new(py, &datagram);
+            let datagram = PyBytes::new(py, &datagram);
             ("dtls", transport, datagram).into_pyobject(py)?
         }
         Event::IceConnected { transport, remote } => {
@@ -363,6 +383,22 @@ fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
             let levels = levels.iter().map(|heard| (heard.producer, heard.level));
             ("audio_levels", token, levels.collect::<Vec<_>>()).into_pyobject(py)?
         }
+        Event::ProducerStats { token, stats } => {
+            let of_each = |stats: Vec<EncodingStats>| -> PyResult<Vec<_>> {
+                stats.iter().map(|one| encoding_dict(py, one)).collect()
+            };
+            let stats = stats.map(of_each).transpose()?;
+            ("producer_stats", token, stats).into_pyobject(py)?
+        }
+        Event::TransportStats { token, stats } => {
+            let stats = stats.map(|stats| transport_dict(py, &stats)).transpose()?;
+            ("transport_stats", token, stats).into_pyobject(py)?
+        }
+        Event::Sample { token, sample } => {
+            let encodings = PyBytes::new(py, &sample.encodings);
+            let consumers = PyBytes::new(py, &sample.consumers);
+            ("sample", token, (encodings, consumers)).into_pyobject(py)?
+        }
     };
     Ok(tuple.into_any())
 }
@@ -383,5 +419,33 @@ fn stats_dict<'py>(py: Python<'py>, stats: &ConsumerStats) -> PyResult<Bound<'py
         dict.set_item("layer", layer)?;
     }
     dict.set_item("target_layer", stats.target_layer)?;
+    Ok(dict)
+}
+
+fn encoding_dict<'py>(py: Python<'py>, stats: &EncodingStats) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    if let Some(ssrc) = stats.ssrc {
+        dict.set_item("ssrc", ssrc)?;
+    }
+    dict.set_item("packets_received", stats.packets_received)?;
+    dict.set_item("bytes_received", stats.bytes_received)?;
+    if let Some(packets_repaired) = stats.packets_repaired {
+        dict.set_item("packets_repaired", packets_repaired)?;
+    }
+    dict.set_item("packets_lost", stats.packets_lost)?;
+    if let Some(jitter_micros) = stats.jitter_micros {
+        dict.set_item("jitter_micros", jitter_micros)?;
+    }
+    dict.set_item("nacks_sent", stats.nacks_sent)?;
+    dict.set_item("key_frame_requests_sent", stats.key_frame_requests_sent)?;
+    Ok(dict)
+}
+
+fn transport_dict<'py>(py: Python<'py>, stats: &TransportStats) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("packets_received", stats.packets_received)?;
+    dict.set_item("bytes_received", stats.bytes_received)?;
+    dict.set_item("packets_sent", stats.packets_sent)?;
+    dict.set_item("bytes_sent", stats.bytes_sent)?;
     Ok(dict)
 }

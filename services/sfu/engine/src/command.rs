@@ -160,4 +160,15 @@ pub enum Command {
         token: u64,
         levels: Vec<AudioLevel>,
     },
+    RequestProducerStats {
+        producer: u32,
+        token: u64,
+    },
+    RequestTransportStats {
+        transport: u32,
+        token: u64,
+    },
+    RequestSample {
+        token: u64,
+    },
 }

@@ -30,14 +30,57 @@ pub struct AudioLevel {
     pub level: u8,
 }
 
+/// Counters of one encoding of a producer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncodingStats {
+    /// Declared, or learned from its packets.
+    pub ssrc: Option<u32>,
+    /// Retransmissions included.
+    pub packets_received: u64,
+    /// Of their payload.
+    pub bytes_received: u64,
+    /// Of the packets, those that came by RTX; `None` where there is none.
+    pub packets_repaired: Option<u64>,
+    /// Repaired ones included; packets that came twice make it less.
+    pub packets_lost: i64,
+    pub jitter_micros: Option<u64>,
+    /// Messages, each for several packets.
+    pub nacks_sent: u64,
+    pub key_frame_requests_sent: u64,
+}
+
+/// Datagrams of one transport without ICE, and bytes of UDP payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransportStats {
+    pub packets_received: u64,
+    pub bytes_received: u64,
+    pub packets_sent: u64,
+    pub bytes_sent: u64,
+}
+
+/// Counters of all streams at one moment: records without padding, little endian.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    pub encodings: Vec<u8>,
+    pub consumers: Vec<u8>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A DTLS datagram from a validated address.
-    Dtls { transport: u32, datagram: Vec<u8> },
+    Dtls {
+        transport: u32,
+        datagram: Vec<u8>,
+    },
     /// A pair was nominated, or another one than before.
-    IceConnected { transport: u32, remote: SocketAddr },
+    IceConnected {
+        transport: u32,
+        remote: SocketAddr,
+    },
     /// Consent has expired (RFC 7675).
-    IceDisconnected { transport: u32 },
+    IceDisconnected {
+        transport: u32,
+    },
     /// The engine has closed the transport.
     TransportFailed {
         transport: u32,
@@ -50,14 +93,33 @@ pub enum Event {
         active: bool,
     },
     /// From now on this encoding is forwarded.
-    ConsumerLayer { consumer: u32, layer: u32 },
+    ConsumerLayer {
+        consumer: u32,
+        layer: u32,
+    },
     /// Answer to a request; `None` for a consumer that is gone.
     ConsumerStats {
         token: u64,
         stats: Option<ConsumerStats>,
     },
     /// Answer to a request: the producers that were not silent.
-    AudioLevels { token: u64, levels: Vec<AudioLevel> },
+    AudioLevels {
+        token: u64,
+        levels: Vec<AudioLevel>,
+    },
+    /// One for each encoding.
+    ProducerStats {
+        token: u64,
+        stats: Option<Vec<EncodingStats>>,
+    },
+    TransportStats {
+        token: u64,
+        stats: Option<TransportStats>,
+    },
+    Sample {
+        token: u64,
+        sample: Sample,
+    },
 }
 
 /// Takes events. False: there is no room, and the event is lost.

@@ -9,6 +9,7 @@ import type {
   Participant,
   PeerUpdate,
   ProducerInfo,
+  ServerStats,
   Speaker,
   TextMessage,
 } from "../signaling/message.js";
@@ -87,9 +88,11 @@ export interface CallEvents {
   onTrackGone?: (track: RemoteTrack) => void;
   /** `track.layer` has changed since `onTrack`. */
   onLayer?: (track: RemoteTrack) => void;
+  /** `track.score` has changed since `onTrack`. */
+  onScore?: (track: RemoteTrack) => void;
   /** Who speaks, the loudest first, oneself included: a new array at each change. */
   onSpeakers?: (speakers: readonly Speaker[]) => void;
-  /** State, error, pausing or needed layers of one's own publication have changed. */
+  /** State, error, pausing, scores or needed layers of one's own publication have changed. */
   onPublication?: (publication: Publication) => void;
 }
 
@@ -254,6 +257,19 @@ export class Call {
     this.#session?.subscribe();
   }
 
+  /**
+   * What the server has counted of a producer that this peer may see, its own too, and of the way of
+   * it to here where it is received; without `producerId`, of the transports in use. The names are
+   * those of W3C's webrtc-stats. Rejects with a CallError: CLOSED while the call is not in the room,
+   * NOT_FOUND for what is gone.
+   */
+  async serverStats(producerId?: string): Promise<ServerStats[]> {
+    if (this.#state.phase !== "joined" || !this.#session) {
+      throw new CallError("CLOSED", "", "The call is not in the room.");
+    }
+    return this.#session.serverStats(producerId);
+  }
+
   #connect(): void {
     clearTimeout(this.#retryTimer);
     this.#become({ phase: "connecting" });
@@ -284,6 +300,7 @@ export class Call {
         onTrack: (track) => this.#tell(this.#events.onTrack, track),
         onTrackGone: (track) => this.#tell(this.#events.onTrackGone, track),
         onLayer: (track) => this.#tell(this.#events.onLayer, track),
+        onScore: (track) => this.#tell(this.#events.onScore, track),
         onSpeakers: (speakers) => {
           if (this.#session === session) this.#onSpeakers(speakers);
         },

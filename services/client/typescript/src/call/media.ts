@@ -1,11 +1,11 @@
 import type { Device } from "mediasoup-client";
 import type { SignalingClient } from "../signaling/client.js";
 import { CallError } from "../signaling/error.js";
-import type { Direction, Own } from "../signaling/message.js";
+import type { Direction, LayerScore, Own } from "../signaling/message.js";
 import type { Want } from "./preference.js";
 import type { LocalPublication } from "./publication.js";
 import { Publisher } from "./publisher.js";
-import { type RemoteTrack, Subscriber } from "./subscriber.js";
+import { type RemoteTrack, type Score, Subscriber } from "./subscriber.js";
 import type { Link, MediaState, MediaStates } from "./transport.js";
 
 export interface MediaOptions {
@@ -21,6 +21,7 @@ export interface MediaEvents {
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
   onLayer: (track: RemoteTrack) => void;
+  onScore: (track: RemoteTrack) => void;
   onStates: (states: MediaStates) => void;
   /** Sending or receiving does not work as a whole. */
   onFailed: (error: unknown) => void;
@@ -60,6 +61,16 @@ export class Media {
     return this.#transportIds.has(transportId);
   }
 
+  /** The server's transports of this media. */
+  get transportIds(): readonly string[] {
+    return [...this.#transportIds];
+  }
+
+  /** The server's name of what is received of a producer; undefined while nothing is. */
+  consumerOf(producerId: string): string | undefined {
+    return this.#subscriber.consumerOf(producerId);
+  }
+
   /** Creates the transport to receive ahead of the first producer. */
   prepare(): void {
     this.#subscriber.prepare();
@@ -88,6 +99,14 @@ export class Media {
 
   layerChanged(consumerId: string, layer: number | undefined): void {
     this.#subscriber.layerChanged(consumerId, layer);
+  }
+
+  scoresChanged(producerId: string, scores: readonly LayerScore[]): void {
+    this.#publisher.scoresChanged(producerId, scores);
+  }
+
+  scoreChanged(consumerId: string, score: Score): void {
+    this.#subscriber.scoreChanged(consumerId, score);
   }
 
   /** What the server has of it, in place of events that were missed. */

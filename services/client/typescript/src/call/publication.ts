@@ -1,5 +1,6 @@
 import type { MediaKind } from "mediasoup-client/types";
 import { CallError } from "../signaling/error.js";
+import type { LayerScore } from "../signaling/message.js";
 import { kindOf, type Source } from "./source.js";
 import { type PublicationStatistics, RateMeter } from "./statistics.js";
 
@@ -32,6 +33,11 @@ export interface Publication {
    * server has not said, which means all, or there are none.
    */
   readonly neededLayers: number | undefined;
+  /**
+   * How well each layer arrives at the server, 0 to 10, lowest layer first; empty before it says so.
+   * While paused, as it was before.
+   */
+  readonly scores: readonly LayerScore[];
   /** Stops sending at once, and tells the others. The preview of the track goes on. */
   pause(): void;
   resume(): void;
@@ -74,6 +80,7 @@ export class LocalPublication implements Publication {
   #paused = false;
   #muted = false;
   #neededLayers: number | undefined;
+  #scores: readonly LayerScore[] = [];
 
   /** Throws a CallError of code TRACK: `TRACK_ENDED` or `WRONG_KIND`. */
   constructor(
@@ -117,6 +124,10 @@ export class LocalPublication implements Publication {
     return this.#neededLayers;
   }
 
+  get scores(): readonly LayerScore[] {
+    return this.#scores;
+  }
+
   pause(): void {
     this.#setPaused(true);
   }
@@ -154,6 +165,7 @@ export class LocalPublication implements Publication {
     // The next session's server says so anew.
     this.#muted = false;
     this.#neededLayers = undefined;
+    this.#scores = [];
     this.#become("publishing");
   }
 
@@ -181,6 +193,13 @@ export class LocalPublication implements Publication {
     if (this.#current !== sending || this.#neededLayers === count) return;
     if (this.#state === "ended") return;
     this.#neededLayers = count;
+    this.#onChange(this);
+  }
+
+  /** How well what a session sends arrives. */
+  setScores(sending: Sending, scores: readonly LayerScore[]): void {
+    if (this.#current !== sending || this.#state === "ended") return;
+    this.#scores = scores;
     this.#onChange(this);
   }
 

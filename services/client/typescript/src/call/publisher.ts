@@ -1,6 +1,7 @@
 import type { AppData, Producer, Transport } from "mediasoup-client/types";
 import { isOfConnection } from "../signaling/ending.js";
 import { CallError } from "../signaling/error.js";
+import type { LayerScore } from "../signaling/message.js";
 import { Agreement } from "./agreement.js";
 import { encodingOf } from "./encoding.js";
 import { ask, within } from "./patience.js";
@@ -72,6 +73,13 @@ export class Publisher {
     this.#needed.set(producerId, count);
     for (const [sender, publication] of this.#senders) {
       if (sender.producerId === producerId) this.#heedNeed(sender, publication);
+    }
+  }
+
+  /** The server says how well a producer of this peer arrives. */
+  scoresChanged(producerId: string, scores: readonly LayerScore[]): void {
+    for (const [sender, publication] of this.#senders) {
+      if (sender.producerId === producerId) publication.setScores(sender, scores);
     }
   }
 

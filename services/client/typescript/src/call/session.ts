@@ -12,6 +12,7 @@ import type {
   Result,
   Role,
   RoomState,
+  ServerStats,
   SignalingEvent,
   Speaker,
   TextMessage,
@@ -56,6 +57,7 @@ export interface SessionEvents {
   onTrackGone: (track: RemoteTrack) => void;
   onLayer: (track: RemoteTrack) => void;
   onSpeakers: (speakers: readonly Speaker[]) => void;
+  onScore: (track: RemoteTrack) => void;
   onMedia: (states: MediaStates) => void;
   /** The connection is lost and the session comes back, or it is back. */
   onConnection: (connection: Connection) => void;
@@ -141,6 +143,22 @@ export class Session {
     return expiresAt;
   }
 
+  /**
+   * What the server has counted of a producer, and of its way here if it is received; without one, of
+   * the transports in use.
+   */
+  async serverStats(producerId?: string): Promise<ServerStats[]> {
+    const consumerId = producerId && this.#media?.consumerOf(producerId);
+    const transportIds = producerId ? [] : (this.#media?.transportIds ?? []);
+    const wanted = [
+      ...(producerId ? [{ producerId }] : []),
+      ...(consumerId ? [{ consumerId }] : []),
+      ...transportIds.map((transportId) => ({ transportId })),
+    ];
+    const got = wanted.map((name) => this.#client.request("stats:get", name));
+    return (await Promise.all(got)).flatMap(({ stats }) => stats);
+  }
+
   /** Sends one more publication; before the room is entered, those of the options are enough. */
   publish(publication: LocalPublication): void {
     this.#media?.publish(publication);
@@ -204,6 +222,7 @@ export class Session {
         onTrack: this.#events.onTrack,
         onTrackGone: this.#events.onTrackGone,
         onLayer: this.#events.onLayer,
+        onScore: this.#events.onScore,
         onStates: (states) => this.#onMedia(states),
         onFailed: (error) => {
           if (this.#media === media) this.#onMediaFailed(error);
@@ -250,6 +269,14 @@ export class Session {
       case "speaker:active":
         this.#events.onSpeakers(event.payload.speakers);
         return;
+      case "producer:score":
+        this.#media?.scoresChanged(event.payload.producerId, event.payload.scores);
+        return;
+      case "consumer:score": {
+        const { consumerId, score, producerScore } = event.payload;
+        this.#media?.scoreChanged(consumerId, { score, producerScore });
+        return;
+      }
       case "consumer:closed":
         this.#media?.consumerClosed(event.payload.consumerId);
         return;

@@ -21,12 +21,23 @@ export interface RemoteTrack {
   readonly layers: number;
   /** The layer that arrives, 0 the lowest; undefined while none does or the server has not said. */
   readonly layer: number | undefined;
+  /** How well it gets here; undefined before the server has said so. While paused, as before. */
+  readonly score: Score | undefined;
+}
+
+/** 10 is perfect, 1 as bad as can be, 0: nothing comes. */
+export interface Score {
+  /** Of the way from the server to here. */
+  readonly score: number;
+  /** Of the way from the publisher to the server. */
+  readonly producerScore: number;
 }
 
 export interface SubscriberEvents {
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
   onLayer: (track: RemoteTrack) => void;
+  onScore: (track: RemoteTrack) => void;
   /** Receiving does not work at all; a single producer's failure is not reported here. */
   onFailed: (error: unknown) => void;
 }
@@ -38,6 +49,12 @@ interface Subscription {
   paused: Agreement<boolean>;
 }
 
+/** What the server has said of a consumer. */
+interface Known {
+  layer: number | undefined;
+  score: Score | undefined;
+}
+
 type Received = { -readonly [Name in keyof RemoteTrack]: RemoteTrack[Name] };
 
 // A consumer's description is about 2 KiB: a reply of this many stays far below the send queue's
@@ -45,7 +62,7 @@ type Received = { -readonly [Name in keyof RemoteTrack]: RemoteTrack[Name] };
 const BATCH = 16;
 const CONSUME_TIMEOUT_MS = 30_000;
 // More than there can be consumers of one peer.
-const MOST_LAYERS_KNOWN = 1024;
+const MOST_KNOWN = 1024;
 
 const GONE: ReadonlySet<ErrorCode> = new Set(["CONSUME_ERROR", "NOT_FOUND"]);
 
@@ -59,7 +76,7 @@ export class Subscriber {
   /** On the way: neither asked for again nor given up before the answer is here. */
   readonly #pending = new Set<string>();
   /** By consumer, also of those that are on the way. */
-  readonly #layers = new Map<string, number | undefined>();
+  readonly #known = new Map<string, Known>();
   #wanted: ReadonlyMap<string, Want> = new Map();
   #transport: Promise<Transport> | undefined;
   #closed = false;
@@ -108,16 +125,26 @@ export class Subscriber {
   /** The server says which layer of a consumer it forwards; undefined: none. */
   layerChanged(consumerId: string, layer: number | undefined): void {
     if (this.#closed) return;
-    this.#layers.delete(consumerId);
-    this.#layers.set(consumerId, layer);
-    const [oldest] = this.#layers.keys();
-    if (this.#layers.size > MOST_LAYERS_KNOWN && oldest) this.#layers.delete(oldest);
-    for (const { consumer, remote } of this.#subscriptions.values()) {
-      if (consumer.id !== consumerId || remote.layer === layer) continue;
-      remote.layer = layer;
-      this.#events.onLayer(remote);
-      return;
-    }
+    this.#know(consumerId, { layer });
+    const remote = this.#remote(consumerId);
+    if (!remote || remote.layer === layer) return;
+    remote.layer = layer;
+    this.#events.onLayer(remote);
+  }
+
+  /** The server says how well a consumer gets its stream. */
+  scoreChanged(consumerId: string, score: Score): void {
+    if (this.#closed) return;
+    this.#know(consumerId, { score });
+    const remote = this.#remote(consumerId);
+    if (!remote) return;
+    remote.score = score;
+    this.#events.onScore(remote);
+  }
+
+  /** The server's name of what is received of a producer; undefined while nothing is. */
+  consumerOf(producerId: string): string | undefined {
+    return this.#subscriptions.get(producerId)?.consumer.id;
   }
 
   close(): void {
@@ -127,6 +154,21 @@ export class Subscriber {
       (transport) => transport.close(),
       () => {},
     );
+  }
+
+  #know(consumerId: string, word: Partial<Known>): void {
+    const known = this.#known.get(consumerId) ?? { layer: undefined, score: undefined };
+    this.#known.delete(consumerId);
+    this.#known.set(consumerId, { ...known, ...word });
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MOST_KNOWN && oldest) this.#known.delete(oldest);
+  }
+
+  #remote(consumerId: string): Received | undefined {
+    for (const { consumer, remote } of this.#subscriptions.values()) {
+      if (consumer.id === consumerId) return remote;
+    }
+    return undefined;
   }
 
   #ask(producerIds: readonly string[]): void {
@@ -198,7 +240,8 @@ export class Subscriber {
       track: consumer.track,
       receiver: consumer.rtpReceiver,
       layers: created.type === "simulcast" ? parseScalabilityMode(mode).spatialLayers : 1,
-      layer: this.#layers.get(created.consumerId),
+      layer: this.#known.get(created.consumerId)?.layer,
+      score: this.#known.get(created.consumerId)?.score,
     };
   }
 
@@ -238,7 +281,7 @@ export class Subscriber {
     const subscription = this.#subscriptions.get(producerId);
     if (!subscription) return;
     this.#subscriptions.delete(producerId);
-    this.#layers.delete(subscription.consumer.id);
+    this.#known.delete(subscription.consumer.id);
     subscription.layer.close();
     subscription.paused.close();
     subscription.consumer.close();

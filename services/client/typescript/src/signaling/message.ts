@@ -141,6 +141,70 @@ export interface Layers {
   temporalLayer?: number;
 }
 
+/** How well one layer of a producer arrives at the server. */
+export interface LayerScore {
+  /** 0 is the lowest; 0 too where there are no layers. */
+  layer: number;
+  rid?: string;
+  /** 10 is perfect, 1 as bad as can be, 0: nothing comes. */
+  score: number;
+}
+
+/** What the server has received of one layer of a producer, in the words of W3C's webrtc-stats. */
+export interface InboundRtpStats {
+  id: string;
+  type: "inbound-rtp";
+  kind: MediaKind;
+  ssrc?: number;
+  rid?: string;
+  packetsReceived: number;
+  retransmittedPacketsReceived?: number;
+  bytesReceived: number;
+  packetsLost: number;
+  /** Seconds. */
+  jitter?: number;
+  nackCount: number;
+  pliCount?: number;
+}
+
+/** What the server has sent to a consumer. */
+export interface OutboundRtpStats {
+  id: string;
+  type: "outbound-rtp";
+  kind: MediaKind;
+  packetsSent: number;
+  retransmittedPacketsSent: number;
+  remoteId?: string;
+}
+
+/** What this side's reports have told the server of that. */
+export interface RemoteInboundRtpStats {
+  id: string;
+  type: "remote-inbound-rtp";
+  kind: MediaKind;
+  localId: string;
+  /** Seconds. */
+  roundTripTime: number;
+}
+
+/** What has gone over a transport, as the server counts it. */
+export interface TransportStats {
+  id: string;
+  type: "transport";
+  packetsSent: number;
+  packetsReceived: number;
+  bytesSent: number;
+  bytesReceived: number;
+  iceState: string;
+  dtlsState: string;
+}
+
+export type ServerStats =
+  | InboundRtpStats
+  | OutboundRtpStats
+  | RemoteInboundRtpStats
+  | TransportStats;
+
 export interface ErrorPayload {
   code: string;
   message: string;
@@ -242,6 +306,11 @@ export interface Requests {
   "peer:unmute": PeerRequest<"peer:unmuted">;
   "room:lock": { payload: undefined; reply: "room:locked"; result: None };
   "room:unlock": { payload: undefined; reply: "room:unlocked"; result: None };
+  "stats:get": {
+    payload: { producerId: string } | { consumerId: string } | { transportId: string };
+    reply: "stats:got";
+    result: { stats: ServerStats[] };
+  };
   ping: { payload: undefined; reply: "pong"; result: { serverTime: number; workerAgeMs?: number } };
 }
 
@@ -296,6 +365,7 @@ export const REPLY_TYPES: { readonly [T in RequestType]: Requests[T]["reply"] } 
   "peer:unmute": "peer:unmuted",
   "room:lock": "room:locked",
   "room:unlock": "room:unlocked",
+  "stats:get": "stats:got",
   ping: "pong",
 };
 
@@ -323,6 +393,10 @@ export interface Events {
   "producer:layers-needed": { producerId: string; spatialLayer?: number };
   /** All who speak from now on, the loudest first. */
   "speaker:active": { speakers: Speaker[] };
+  /** Of one's own stream; layers of which nothing is known yet are absent. */
+  "producer:score": { producerId: string; scores: LayerScore[] };
+  /** Of the way here, and of the way of the same stream to the server. */
+  "consumer:score": { consumerId: string; score: number; producerScore: number };
   "transport:closed": { transportId: string; reason?: string };
   "room:moved": { epoch: string };
   /** A younger token in place of the one before. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { Call } from "../../src/call/call.js";
 import type { Wish } from "../../src/call/preference.js";
-import type { RemoteTrack } from "../../src/call/subscriber.js";
+import type { RemoteTrack, Score } from "../../src/call/subscriber.js";
 import { ScriptedGateway } from "../support/gateway.js";
 import { deviceWithoutBrowser, openRoom, participant, producer } from "../support/room.js";
 import { until } from "../support/until.js";
@@ -14,6 +14,7 @@ let gateway: ScriptedGateway;
 let call: Call;
 let tracks: Map<string, RemoteTrack>;
 let layers: (number | undefined)[];
+let scores: (Score | undefined)[];
 let wish: boolean | Wish;
 
 function of(consumerId: string): [string, unknown][] {
@@ -33,6 +34,7 @@ beforeEach(async () => {
   ]);
   tracks = new Map();
   layers = [];
+  scores = [];
   wish = { spatialLayer: 0 };
   call = new Call(
     {
@@ -48,6 +50,7 @@ beforeEach(async () => {
       onTrack: (track) => tracks.set(track.producerId, track),
       onTrackGone: ({ producerId }) => tracks.delete(producerId),
       onLayer: ({ layer }) => layers.push(layer),
+      onScore: ({ score }) => scores.push(score),
     },
   );
 });
@@ -150,4 +153,35 @@ test("the layer that arrives is told, and that none does", async () => {
   gateway.tell("consumer:layers", { consumerId: "of nobody", spatialLayer: 1 });
   await until("the last one", () => tracks.get(PRODUCER)?.layer === 1);
   expect(layers).toEqual([2, 0, undefined, 1]);
+});
+
+test("scores of what is received are told, and those of others are passed over", async () => {
+  enter();
+  await until("resumed", () => of(CONSUMER).length === 2);
+  expect(tracks.get(PRODUCER)?.score).toBeUndefined();
+  gateway.tell("consumer:score", { consumerId: CONSUMER, score: 9, producerScore: 10 });
+  gateway.tell("consumer:score", { consumerId: "of nobody", score: 1, producerScore: 1 });
+  gateway.tell("consumer:score", { consumerId: CONSUMER, score: 4, producerScore: 10 });
+  await until("the last one", () => scores.length === 2);
+  expect(scores).toEqual([
+    { score: 9, producerScore: 10 },
+    { score: 4, producerScore: 10 },
+  ]);
+  expect(tracks.get(PRODUCER)).toMatchObject({ score: { score: 4 }, layer: undefined });
+});
+
+test("stats of a producer are those of both of its ways, and else those of the transports", async () => {
+  gateway.on("stats:get", ({ reply, payload }) => reply("stats:got", { stats: [payload] }));
+  await expect(call.serverStats(PRODUCER)).rejects.toMatchObject({ code: "CLOSED" });
+  enter();
+  await until("resumed", () => of(CONSUMER).length === 2);
+  expect(await call.serverStats(PRODUCER)).toEqual([
+    { producerId: PRODUCER },
+    { consumerId: CONSUMER },
+  ]);
+  expect(await call.serverStats("of.somebody")).toEqual([{ producerId: "of.somebody" }]);
+  const created = gateway.requests.filter(({ envelope }) => envelope.type === "transport:create");
+  expect(await call.serverStats()).toHaveLength(created.length);
+  gateway.on("stats:get", ({ refuse }) => refuse("NOT_FOUND", "PRODUCER_NOT_FOUND"));
+  await expect(call.serverStats("gone")).rejects.toMatchObject({ reason: "PRODUCER_NOT_FOUND" });
 });

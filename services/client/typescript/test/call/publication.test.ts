@@ -209,3 +209,23 @@ test("statistics of what is not being sent are zeros", async () => {
   const camera = call.publish(trackOf("video"), { source: "camera" });
   expect(await camera.stats()).toEqual({ kind: "video", bitrate: 0, layers: [] });
 });
+
+test("scores of what is sent are told, and begin anew with another session", async () => {
+  call.start();
+  const camera = call.publish(trackOf("video"), { source: "camera" });
+  await until("live", () => camera.state === "live");
+  expect(camera.scores).toEqual([]);
+  const scores = [
+    { layer: 0, rid: "r0", score: 10 },
+    { layer: 1, rid: "r1", score: 0 },
+  ];
+  const told = states.length;
+  gateway.tell("producer:score", { producerId: "of nobody", scores: [] });
+  gateway.tell("producer:score", { producerId: camera.producerId, scores });
+  await until("told", () => states.length > told);
+  expect(camera.scores).toEqual(scores);
+  room.token = undefined;
+  gateway.cut();
+  await until("live again", () => states.filter(([, state]) => state === "live").length === 3);
+  expect(camera.scores).toEqual([]);
+});

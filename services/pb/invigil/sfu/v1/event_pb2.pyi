@@ -397,6 +397,90 @@ class SpeakersActive(_message.Message):
 Global___SpeakersActive: _TypeAlias = SpeakersActive  # noqa: Y015
 
 @_typing.final
+class ProducerScore(_message.Message):
+    """How well this session's own producer arrives at the worker. Latest-only."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    producer_id: _builtins.str
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___LayerScore]:
+        """Lowest layer first; those of which nothing is known yet are absent."""
+
+    def __init__(
+        self,
+        *,
+        producer_id: _builtins.str = ...,
+        scores: _abc.Iterable[Global___LayerScore] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["producer_id", b"producer_id", "scores", b"scores"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProducerScore: _TypeAlias = ProducerScore  # noqa: Y015
+
+@_typing.final
+class LayerScore(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAYER_FIELD_NUMBER: _builtins.int
+    RID_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    layer: _builtins.int
+    """Index of the encoding; 0 where the producer is no simulcast."""
+    rid: _builtins.str
+    """May be empty."""
+    score: _builtins.int
+    """10 is perfect, 1 as bad as can be, 0: nothing comes."""
+    def __init__(
+        self,
+        *,
+        layer: _builtins.int = ...,
+        rid: _builtins.str = ...,
+        score: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["layer", b"layer", "rid", b"rid", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LayerScore: _TypeAlias = LayerScore  # noqa: Y015
+
+@_typing.final
+class ConsumerScore(_message.Message):
+    """How well this session's consumer gets its stream. Latest-only."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSUMER_ID_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    PRODUCER_SCORE_FIELD_NUMBER: _builtins.int
+    consumer_id: _builtins.str
+    score: _builtins.int
+    """As in LayerScore, of the way from the worker to the client."""
+    producer_score: _builtins.int
+    """Of the encoding that it is made of, from the publisher to the worker."""
+    def __init__(
+        self,
+        *,
+        consumer_id: _builtins.str = ...,
+        score: _builtins.int = ...,
+        producer_score: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer_id", b"consumer_id", "producer_score", b"producer_score", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsumerScore: _TypeAlias = ConsumerScore  # noqa: Y015
+
+@_typing.final
 class SdpOffer(_message.Message):
     """An offer of the server, on the connection over which this session receives as a plain WebRTC client.
     Latest-only; the next one comes after its answer.
@@ -548,6 +632,8 @@ class SessionEvent(_message.Message):
     ROOM_LOCKED_FIELD_NUMBER: _builtins.int
     ROOM_UNLOCKED_FIELD_NUMBER: _builtins.int
     SPEAKERS_ACTIVE_FIELD_NUMBER: _builtins.int
+    PRODUCER_SCORE_FIELD_NUMBER: _builtins.int
+    CONSUMER_SCORE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     epoch: _builtins.str
     """Names one life of the room on one worker; seq starts again at 1 in a new one."""
@@ -596,6 +682,10 @@ class SessionEvent(_message.Message):
     def room_unlocked(self) -> Global___RoomUnlocked: ...
     @_builtins.property
     def speakers_active(self) -> Global___SpeakersActive: ...
+    @_builtins.property
+    def producer_score(self) -> Global___ProducerScore: ...
+    @_builtins.property
+    def consumer_score(self) -> Global___ConsumerScore: ...
     def __init__(
         self,
         *,
@@ -623,12 +713,14 @@ class SessionEvent(_message.Message):
         room_locked: Global___RoomLocked | None = ...,
         room_unlocked: Global___RoomUnlocked | None = ...,
         speakers_active: Global___SpeakersActive | None = ...,
+        producer_score: Global___ProducerScore | None = ...,
+        consumer_score: Global___ConsumerScore | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "speakers_active", b"speakers_active", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "consumer_score", b"consumer_score", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "producer_score", b"producer_score", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "speakers_active", b"speakers_active", "transport_closed", b"transport_closed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "seq", b"seq", "session_id", b"session_id", "speakers_active", b"speakers_active", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "consumer_closed", b"consumer_closed", "consumer_layers", b"consumer_layers", "consumer_paused", b"consumer_paused", "consumer_resumed", b"consumer_resumed", "consumer_score", b"consumer_score", "epoch", b"epoch", "event", b"event", "message_received", b"message_received", "participant_joined", b"participant_joined", "participant_left", b"participant_left", "participant_updated", b"participant_updated", "participant_waiting", b"participant_waiting", "producer_closed", b"producer_closed", "producer_layers_needed", b"producer_layers_needed", "producer_new", b"producer_new", "producer_paused", b"producer_paused", "producer_resumed", b"producer_resumed", "producer_score", b"producer_score", "room_locked", b"room_locked", "room_unlocked", b"room_unlocked", "sdp_offer", b"sdp_offer", "seq", b"seq", "session_id", b"session_id", "speakers_active", b"speakers_active", "traceparent", b"traceparent", "transport_closed", b"transport_closed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "sdp_offer", "producer_layers_needed", "participant_waiting", "message_received", "room_locked", "room_unlocked", "speakers_active"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["participant_joined", "participant_updated", "participant_left", "producer_new", "producer_paused", "producer_resumed", "producer_closed", "consumer_paused", "consumer_resumed", "consumer_closed", "transport_closed", "consumer_layers", "sdp_offer", "producer_layers_needed", "participant_waiting", "message_received", "room_locked", "room_unlocked", "speakers_active", "producer_score", "consumer_score"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

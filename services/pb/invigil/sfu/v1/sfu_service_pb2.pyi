@@ -2112,6 +2112,183 @@ class GetConsumerStatsResponse(_message.Message):
 Global___GetConsumerStatsResponse: _TypeAlias = GetConsumerStatsResponse  # noqa: Y015
 
 @_typing.final
+class GetProducerStatsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    producer_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        producer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "producer_id", b"producer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProducerStatsRequest: _TypeAlias = GetProducerStatsRequest  # noqa: Y015
+
+@_typing.final
+class EncodingStats(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SSRC_FIELD_NUMBER: _builtins.int
+    RID_FIELD_NUMBER: _builtins.int
+    PACKETS_RECEIVED_FIELD_NUMBER: _builtins.int
+    BYTES_RECEIVED_FIELD_NUMBER: _builtins.int
+    PACKETS_LOST_FIELD_NUMBER: _builtins.int
+    PACKETS_REPAIRED_FIELD_NUMBER: _builtins.int
+    JITTER_US_FIELD_NUMBER: _builtins.int
+    NACKS_SENT_FIELD_NUMBER: _builtins.int
+    KEY_FRAME_REQUESTS_SENT_FIELD_NUMBER: _builtins.int
+    ssrc: _builtins.int
+    """Absent until known."""
+    rid: _builtins.str
+    """May be empty."""
+    packets_received: _builtins.int
+    """Retransmissions included; what came twice counts once. Bytes are of payload."""
+    bytes_received: _builtins.int
+    packets_lost: _builtins.int
+    """Without regard to what RTX brought; negative where packets came twice."""
+    packets_repaired: _builtins.int
+    """By RTX; absent without it."""
+    jitter_us: _builtins.int
+    """Absent before the second packet."""
+    nacks_sent: _builtins.int
+    """Messages, each for several packets."""
+    key_frame_requests_sent: _builtins.int
+    def __init__(
+        self,
+        *,
+        ssrc: _builtins.int | None = ...,
+        rid: _builtins.str = ...,
+        packets_received: _builtins.int = ...,
+        bytes_received: _builtins.int = ...,
+        packets_lost: _builtins.int = ...,
+        packets_repaired: _builtins.int | None = ...,
+        jitter_us: _builtins.int | None = ...,
+        nacks_sent: _builtins.int = ...,
+        key_frame_requests_sent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_jitter_us", b"_jitter_us", "_packets_repaired", b"_packets_repaired", "_ssrc", b"_ssrc", "jitter_us", b"jitter_us", "packets_repaired", b"packets_repaired", "ssrc", b"ssrc"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_jitter_us", b"_jitter_us", "_packets_repaired", b"_packets_repaired", "_ssrc", b"_ssrc", "bytes_received", b"bytes_received", "jitter_us", b"jitter_us", "key_frame_requests_sent", b"key_frame_requests_sent", "nacks_sent", b"nacks_sent", "packets_lost", b"packets_lost", "packets_received", b"packets_received", "packets_repaired", b"packets_repaired", "rid", b"rid", "ssrc", b"ssrc"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__jitter_us: _TypeAlias = _typing.Literal["jitter_us"]  # noqa: Y015
+    _WhichOneofArgType__jitter_us: _TypeAlias = _typing.Literal["_jitter_us", b"_jitter_us"]  # noqa: Y015
+    _WhichOneofReturnType__packets_repaired: _TypeAlias = _typing.Literal["packets_repaired"]  # noqa: Y015
+    _WhichOneofArgType__packets_repaired: _TypeAlias = _typing.Literal["_packets_repaired", b"_packets_repaired"]  # noqa: Y015
+    _WhichOneofReturnType__ssrc: _TypeAlias = _typing.Literal["ssrc"]  # noqa: Y015
+    _WhichOneofArgType__ssrc: _TypeAlias = _typing.Literal["_ssrc", b"_ssrc"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__jitter_us) -> _WhichOneofReturnType__jitter_us | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__packets_repaired) -> _WhichOneofReturnType__packets_repaired | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ssrc) -> _WhichOneofReturnType__ssrc | None: ...
+
+Global___EncodingStats: _TypeAlias = EncodingStats  # noqa: Y015
+
+@_typing.final
+class GetProducerStatsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ENCODINGS_FIELD_NUMBER: _builtins.int
+    kind: _rtp_pb2.MediaKind.ValueType
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    @_builtins.property
+    def encodings(self) -> _containers.RepeatedCompositeFieldContainer[Global___EncodingStats]:
+        """Lowest layer first."""
+
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        kind: _rtp_pb2.MediaKind.ValueType = ...,
+        encodings: _abc.Iterable[Global___EncodingStats] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encodings", b"encodings", "kind", b"kind", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProducerStatsResponse: _TypeAlias = GetProducerStatsResponse  # noqa: Y015
+
+@_typing.final
+class GetTransportStatsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_FIELD_NUMBER: _builtins.int
+    TRANSPORT_ID_FIELD_NUMBER: _builtins.int
+    transport_id: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___SessionCall: ...
+    def __init__(
+        self,
+        *,
+        call: Global___SessionCall | None = ...,
+        transport_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "transport_id", b"transport_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTransportStatsRequest: _TypeAlias = GetTransportStatsRequest  # noqa: Y015
+
+@_typing.final
+class GetTransportStatsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    PACKETS_RECEIVED_FIELD_NUMBER: _builtins.int
+    BYTES_RECEIVED_FIELD_NUMBER: _builtins.int
+    PACKETS_SENT_FIELD_NUMBER: _builtins.int
+    BYTES_SENT_FIELD_NUMBER: _builtins.int
+    ICE_STATE_FIELD_NUMBER: _builtins.int
+    DTLS_STATE_FIELD_NUMBER: _builtins.int
+    packets_received: _builtins.int
+    """Datagrams without ICE, and bytes of UDP payload."""
+    bytes_received: _builtins.int
+    packets_sent: _builtins.int
+    bytes_sent: _builtins.int
+    ice_state: _builtins.str
+    """"new", "connected", "disconnected"."""
+    dtls_state: _builtins.str
+    """"new", "connecting", "connected"."""
+    @_builtins.property
+    def position(self) -> Global___LogPosition: ...
+    def __init__(
+        self,
+        *,
+        position: Global___LogPosition | None = ...,
+        packets_received: _builtins.int = ...,
+        bytes_received: _builtins.int = ...,
+        packets_sent: _builtins.int = ...,
+        bytes_sent: _builtins.int = ...,
+        ice_state: _builtins.str = ...,
+        dtls_state: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_received", b"bytes_received", "bytes_sent", b"bytes_sent", "dtls_state", b"dtls_state", "ice_state", b"ice_state", "packets_received", b"packets_received", "packets_sent", b"packets_sent", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTransportStatsResponse: _TypeAlias = GetTransportStatsResponse  # noqa: Y015
+
+@_typing.final
 class UpdatePeerRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -165,6 +165,16 @@ class SfuServiceStub:
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsRequest.SerializeToString,
                 response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsResponse.FromString,
                 _registered_method=True)
+        self.GetProducerStats = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/GetProducerStats',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetProducerStatsRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetProducerStatsResponse.FromString,
+                _registered_method=True)
+        self.GetTransportStats = channel.unary_unary(
+                '/invigil.sfu.v1.SfuService/GetTransportStats',
+                request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetTransportStatsRequest.SerializeToString,
+                response_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetTransportStatsResponse.FromString,
+                _registered_method=True)
         self.UpdatePeer = channel.unary_unary(
                 '/invigil.sfu.v1.SfuService/UpdatePeer',
                 request_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.UpdatePeerRequest.SerializeToString,
@@ -418,6 +428,20 @@ class SfuServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetProducerStats(self, request, context):
+        """What has come of a producer that the caller may see, its own or another's. As GetConsumerStats.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTransportStats(self, request, context):
+        """What has gone over one of the caller's transports. As GetConsumerStats.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdatePeer(self, request, context):
         """Changes what others see of the caller. What is absent stays.
         """
@@ -616,6 +640,16 @@ def add_SfuServiceServicer_to_server(servicer, server):
                     servicer.GetConsumerStats,
                     request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsRequest.FromString,
                     response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsResponse.SerializeToString,
+            ),
+            'GetProducerStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProducerStats,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetProducerStatsRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetProducerStatsResponse.SerializeToString,
+            ),
+            'GetTransportStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTransportStats,
+                    request_deserializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetTransportStatsRequest.FromString,
+                    response_serializer=invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetTransportStatsResponse.SerializeToString,
             ),
             'UpdatePeer': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdatePeer,
@@ -1366,6 +1400,60 @@ class SfuService:
             '/invigil.sfu.v1.SfuService/GetConsumerStats',
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsRequest.SerializeToString,
             invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetConsumerStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProducerStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/GetProducerStats',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetProducerStatsRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetProducerStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTransportStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/invigil.sfu.v1.SfuService/GetTransportStats',
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetTransportStatsRequest.SerializeToString,
+            invigil_dot_sfu_dot_v1_dot_sfu__service__pb2.GetTransportStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

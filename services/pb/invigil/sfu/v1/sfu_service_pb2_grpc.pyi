@@ -122,6 +122,10 @@ class SfuServiceStub:
     """
     GetConsumerStats: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.GetConsumerStatsRequest, _sfu_service_pb2.GetConsumerStatsResponse]
     """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats."""
+    GetProducerStats: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.GetProducerStatsRequest, _sfu_service_pb2.GetProducerStatsResponse]
+    """What has come of a producer that the caller may see, its own or another's. As GetConsumerStats."""
+    GetTransportStats: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.GetTransportStatsRequest, _sfu_service_pb2.GetTransportStatsResponse]
+    """What has gone over one of the caller's transports. As GetConsumerStats."""
     UpdatePeer: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]
     """Changes what others see of the caller. What is absent stays."""
     SendMessage: _grpc.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]
@@ -233,6 +237,10 @@ class SfuServiceAsyncStub(SfuServiceStub):
     """
     GetConsumerStats: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.GetConsumerStatsRequest, _sfu_service_pb2.GetConsumerStatsResponse]  # type: ignore[assignment]
     """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats."""
+    GetProducerStats: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.GetProducerStatsRequest, _sfu_service_pb2.GetProducerStatsResponse]  # type: ignore[assignment]
+    """What has come of a producer that the caller may see, its own or another's. As GetConsumerStats."""
+    GetTransportStats: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.GetTransportStatsRequest, _sfu_service_pb2.GetTransportStatsResponse]  # type: ignore[assignment]
+    """What has gone over one of the caller's transports. As GetConsumerStats."""
     UpdatePeer: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.UpdatePeerRequest, _sfu_service_pb2.UpdatePeerResponse]  # type: ignore[assignment]
     """Changes what others see of the caller. What is absent stays."""
     SendMessage: _aio.UnaryUnaryMultiCallable[_sfu_service_pb2.SendMessageRequest, _sfu_service_pb2.SendMessageResponse]  # type: ignore[assignment]
@@ -497,6 +505,22 @@ class SfuServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sfu_service_pb2.GetConsumerStatsResponse, _abc.Awaitable[_sfu_service_pb2.GetConsumerStatsResponse]]:
         """What has left towards a consumer so far. Changes nothing, so its reply is not kept for repeats."""
+
+    @_abc_1.abstractmethod
+    def GetProducerStats(
+        self,
+        request: _sfu_service_pb2.GetProducerStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.GetProducerStatsResponse, _abc.Awaitable[_sfu_service_pb2.GetProducerStatsResponse]]:
+        """What has come of a producer that the caller may see, its own or another's. As GetConsumerStats."""
+
+    @_abc_1.abstractmethod
+    def GetTransportStats(
+        self,
+        request: _sfu_service_pb2.GetTransportStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sfu_service_pb2.GetTransportStatsResponse, _abc.Awaitable[_sfu_service_pb2.GetTransportStatsResponse]]:
+        """What has gone over one of the caller's transports. As GetConsumerStats."""
 
     @_abc_1.abstractmethod
     def UpdatePeer(

@@ -62,8 +62,19 @@ impl Core {
             Command::RemoveConsumer { consumer } => self.remove_consumer(consumer),
             Command::RequestConsumerStats { consumer, token } => {
                 let stats = self.consumer_stats(consumer);
-                push(&self.counters, io, Event::ConsumerStats { token, stats });
-                Some(())
+                self.hand_up(Event::ConsumerStats { token, stats }, io)
+            }
+            Command::RequestProducerStats { producer, token } => {
+                let stats = self.producer_stats(producer);
+                self.hand_up(Event::ProducerStats { token, stats }, io)
+            }
+            Command::RequestTransportStats { transport, token } => {
+                let stats = self.transport_stats(transport);
+                self.hand_up(Event::TransportStats { token, stats }, io)
+            }
+            Command::RequestSample { token } => {
+                let sample = self.sample();
+                self.hand_up(Event::Sample { token, sample }, io)
             }
             Command::RequestAudioLevels { token, mut levels } => {
                 self.take_audio_levels(&mut levels, now);
@@ -71,6 +82,11 @@ impl Core {
                 Some(())
             }
         }
+    }
+
+    fn hand_up(&self, event: Event, io: &mut Io<'_>) -> Option<()> {
+        push(&self.counters, io, event);
+        Some(())
     }
 
     fn add_transport(&mut self, handle: u32, credentials: Credentials) -> Option<()> {
@@ -127,7 +143,7 @@ impl Core {
 
     fn send_dtls(&mut self, handle: u32, datagram: &[u8], io: &mut Io<'_>) -> Option<()> {
         let index = self.transports.index_of(handle)?;
-        let transport = self.transports.get(index)?;
+        let transport = self.transports.get_mut(index)?;
         let Some(tuple) = transport.agent.destination() else {
             self.counters.dropped_dtls_no_address.one();
             return Some(());
@@ -138,6 +154,7 @@ impl Core {
         }
         io.out.slot()[..datagram.len()].copy_from_slice(datagram);
         io.out.commit(datagram.len(), &tuple);
+        transport.sent.note(datagram.len());
         self.counters.dtls_out.one();
         Some(())
     }

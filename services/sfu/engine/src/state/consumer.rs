@@ -4,6 +4,7 @@ use super::extension::ExtensionIds;
 use super::segment::{Place, Segment, Segments, Stamp};
 use super::sent::SentRing;
 use crate::command::{ConsumerConfig, OutboundCodec};
+use crate::wire::rtcp::ReportBlock;
 use crate::wire::sequence::is_newer;
 
 /// The first number lies below this, so that the receiver cannot guess its rollover count wrongly
@@ -37,7 +38,18 @@ pub struct Sent {
     pub packets: u64,
     pub octets: u64,
     pub retransmitted: u64,
+    /// Packets that were sent again, however often.
+    pub repaired: u64,
     pub nacks: u64,
+}
+
+/// What the client's last report says, and what had been done by then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// Packets that it should have got; 0 before its first report.
+    pub expected: u32,
+    pub lost: i32,
+    pub repaired: u64,
 }
 
 pub struct Consumer {
@@ -60,6 +72,7 @@ pub struct Consumer {
     pub extensions: ExtensionIds,
     pub clock_rate: u32,
     pub counts: Sent,
+    pub reported: Reported,
     pub round_trip_micros: Option<u64>,
     /// Losses by its reports, in 256ths, smoothed and times `LOSS_SCALE`.
     loss_scaled: u32,
@@ -67,6 +80,8 @@ pub struct Consumer {
     paused: bool,
     flow: Flow,
     segments: Segments,
+    /// The 16 bits of the first number: a receiver counts its cycles from there.
+    first_out: u16,
     next_out: u64,
     next_rtx: u64,
     /// Of the newest packet.
@@ -109,6 +124,7 @@ impl Consumer {
     ) -> Self {
         let first = |ssrc: u32| u64::from(ssrc.wrapping_mul(0x9e37_79b1) >> 16);
         let start = |ssrc| first(ssrc) & FIRST_SEQUENCE_MASK;
+        let next_out = next_out.unwrap_or_else(|| start(config.ssrc));
         let next_rtx = next_rtx.or(config.rtx_ssrc.map(start)).unwrap_or(0);
         Self {
             handle: wiring.handle,
@@ -118,7 +134,8 @@ impl Consumer {
             layer: config.layer,
             target: None,
             told: None,
-            next_out: next_out.unwrap_or_else(|| start(config.ssrc)),
+            first_out: next_out as u16,
+            next_out,
             next_rtx,
             mid: config.mid,
             cname: config.cname,
@@ -128,6 +145,7 @@ impl Consumer {
             extensions: config.extensions,
             clock_rate: 0,
             counts: Sent::default(),
+            reported: Reported::default(),
             round_trip_micros: None,
             loss_scaled: 0,
             ring: SentRing::new(wiring.video),
@@ -188,9 +206,16 @@ impl Consumer {
         self.told = Some(layer);
     }
 
-    /// A report says which part of the last packets was lost, in 256ths.
-    pub fn note_loss(&mut self, fraction: u8) {
-        self.loss_scaled = self.loss_scaled - self.loss_scaled / LOSS_SCALE + u32::from(fraction);
+    /// The client reports how the stream arrives.
+    pub fn note_report(&mut self, block: &ReportBlock) {
+        let fraction = u32::from(block.fraction_lost);
+        self.loss_scaled = self.loss_scaled - self.loss_scaled / LOSS_SCALE + fraction;
+        let before_first = u32::from(self.first_out).wrapping_sub(1);
+        self.reported = Reported {
+            expected: block.highest_sequence.wrapping_sub(before_first),
+            lost: block.cumulative_lost,
+            repaired: self.counts.repaired,
+        };
     }
 
     /// How often to send a packet again that is asked for. A browser that only receives does not know

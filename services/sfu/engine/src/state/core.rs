@@ -115,6 +115,9 @@ impl Core {
             self.counters.dropped_unvalidated.one();
             return;
         };
+        if let Some(transport) = self.transports.get_mut(index) {
+            transport.received.note(bytes.len());
+        }
         match protocol {
             Protocol::Dtls => self.pass_dtls(index, bytes, arrival.now, io),
             _ => self.handle_media(index, bytes, tuple, arrival, io),

@@ -90,6 +90,7 @@ impl Core {
         let (_, layer, media_ssrc) = chosen?;
         producer.key_frames.note_sent(layer, now.micros);
         self.counters.plis_out.one();
+        producer.encodings.get_mut(layer)?.received.plis += 1;
         let transport = self.transports.get_mut(producer.transport)?;
         send_rtcp(transport, io.out, &self.counters, |buffer| {
             write_pli(buffer, RECEIVER_SSRC, media_ssrc)

@@ -89,6 +89,7 @@ impl Core {
                 covered = written.covered;
                 Some(written.bytes)
             })?;
+            encoding.received.nacks += 1;
             self.counters.nacks_out.add(covered as u64);
             rest = rest.get(covered.max(1)..)?;
         }
@@ -106,11 +107,10 @@ impl Core {
         transport.feedback_at_micros = now.micros;
         let media_ssrc = transport.last_ssrc;
         let arrivals = &mut transport.arrivals;
-        while send_rtcp_to(&tuple, crypto, io.out, &self.counters, |buffer| {
+        while let Some(length) = send_rtcp_to(&tuple, crypto, io.out, &self.counters, |buffer| {
             arrivals.write_feedback(buffer, RECEIVER_SSRC, media_ssrc)
-        })
-        .is_some()
-        {
+        }) {
+            transport.sent.note(length);
             self.counters.transport_cc_out.one();
         }
         Some(())

@@ -171,6 +171,7 @@ impl Core {
         }
         let begins_key_frame = media.begins_key_frame();
         encoding.keep(extended, header, packet);
+        encoding.received.repaired += u64::from(role.rtx);
         if begins_key_frame {
             encoding.note_key_frame(extended, arrival.now.micros);
             producer.key_frames.note_answer();

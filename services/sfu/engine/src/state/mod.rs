@@ -30,6 +30,7 @@ pub mod routing;
 pub mod rtcp;
 pub mod segment;
 pub mod sent;
+pub mod stats;
 pub mod stream;
 pub mod transport;
 pub mod tuple;

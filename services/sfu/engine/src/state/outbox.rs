@@ -26,21 +26,23 @@ pub fn send_rtcp(
 ) -> Option<()> {
     let tuple = transport.agent.destination()?;
     let crypto = transport.crypto.as_mut()?;
-    send_rtcp_to(&tuple, crypto, out, counters, write)
+    let length = send_rtcp_to(&tuple, crypto, out, counters, write)?;
+    transport.sent.note(length);
+    Some(())
 }
 
-/// The same for a caller who has lent out another part of the transport.
+/// The same for a caller who has lent out another part of the transport. Answers how long it became.
 pub fn send_rtcp_to(
     tuple: &Tuple,
     crypto: &mut Crypto,
     out: &mut dyn Outbox,
     counters: &Counters,
     write: impl FnOnce(&mut [u8]) -> Option<usize>,
-) -> Option<()> {
+) -> Option<usize> {
     let slot = out.slot();
     let plain = write(&mut slot[..DATAGRAM_BYTES - MAX_OVERHEAD_BYTES])?;
     let length = crypto.outbound.protect_rtcp(slot, plain).ok()?;
     out.commit(length, tuple);
     counters.rtcp_packets_out.one();
-    Some(())
+    Some(length)
 }

@@ -192,7 +192,7 @@ fn elements_of<'a>(
 
 /// Encrypts and commits one packet. False when it did not go out.
 pub fn send_packet(
-    transport: &Transport,
+    transport: &mut Transport,
     consumer: &Consumer,
     packet: &MediaPacket<'_>,
     shape: &Shape,
@@ -226,6 +226,7 @@ pub fn send_packet(
         return false;
     };
     out.commit(length, &tuple);
+    transport.sent.note(length);
     counters.rtp_packets_out.one();
     true
 }

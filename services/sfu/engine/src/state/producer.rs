@@ -32,6 +32,22 @@ pub struct Codec {
 /// A browser never does it; who does it for each packet has but these.
 type Takeovers = Allowance<2, 1_000_000>;
 
+/// What is counted of the stream that comes in, whichever sources it had.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Received {
+    /// Retransmissions included; what comes twice counts once.
+    pub packets: u64,
+    /// Of payload.
+    pub octets: u64,
+    /// Those of the packets that came by RTX.
+    pub repaired: u64,
+    /// Messages that asked for what is missing.
+    pub nacks: u64,
+    pub plis: u64,
+    /// Of the sources before.
+    lost_before: i64,
+}
+
 /// One layer.
 pub struct Encoding {
     pub declared: InboundEncoding,
@@ -49,8 +65,7 @@ pub struct Encoding {
     pub takeovers: Takeovers,
     /// Extended number of the latest start of a key frame, and when it came.
     key_frame: Option<(u64, u64)>,
-    /// Packets received, retransmissions included.
-    pub packets_received: u64,
+    pub received: Received,
     /// Indices of those who get it, or wait for it to begin with.
     pub consumers: Vec<usize>,
     /// Indices of those who get another one and will get this from a key frame on.
@@ -76,7 +91,7 @@ impl Encoding {
             wanted: false,
             takeovers: Takeovers::default(),
             key_frame: None,
-            packets_received: 0,
+            received: Received::default(),
             consumers: Vec::new(),
             joining: Vec::new(),
         }
@@ -86,7 +101,8 @@ impl Encoding {
 impl Encoding {
     /// Counts a packet and keeps it for retransmission.
     pub fn keep(&mut self, extended: u64, header: &RtpHeader, packet: &[u8]) {
-        self.packets_received += 1;
+        self.received.packets += 1;
+        self.received.octets += header.payload(packet).len() as u64;
         self.cache.put(extended, header, packet);
     }
 
@@ -114,8 +130,15 @@ impl Encoding {
         self.losses.give_up();
     }
 
+    /// Packets that did not come by themselves, as reports tell it: repairs do not count, and what comes
+    /// twice makes it less.
+    pub fn lost(&self) -> i64 {
+        self.received.lost_before + self.reception.lost()
+    }
+
     /// Another SSRC sends it from now on. What was kept of the one before stays for who asks for it.
     pub fn change_source(&mut self) {
+        self.received.lost_before = self.lost();
         self.sequences.start_anew();
         self.losses = LossDetector::new();
         self.reception = Reception::default();

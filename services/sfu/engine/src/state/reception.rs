@@ -39,6 +39,8 @@ pub struct Reception {
     received_before: u64,
     /// In sixteenths of a timestamp unit.
     jitter_sixteenths: u64,
+    /// Of the packet that came last.
+    clock_rate: u32,
     transit: Option<u32>,
     report: Option<PublisherReport>,
     received_at_report: u64,
@@ -59,6 +61,7 @@ impl Reception {
         self.first = Some(self.first.map_or(extended, |first| first.min(extended)));
         self.highest = self.highest.max(extended);
         self.received += 1;
+        self.clock_rate = clock_rate;
         if is_overtaken {
             return true;
         }
@@ -98,7 +101,7 @@ impl Reception {
         self.expected_before = expected;
         self.received_before = self.received;
         let fraction = (lost_since << 8).checked_div(expected_since).unwrap_or(0);
-        let lost = expected as i64 - self.received as i64;
+        let lost = self.lost();
         let (last_sr, delay_since_last_sr) = match &self.report {
             Some(report) => (
                 ntp_middle(report.ntp),
@@ -115,6 +118,18 @@ impl Reception {
             last_sr,
             delay_since_last_sr,
         })
+    }
+
+    /// Packets that did not come; fewer than none where some came twice.
+    pub fn lost(&self) -> i64 {
+        let expected = self.first.map_or(0, |first| self.highest - first + 1);
+        expected as i64 - self.received as i64
+    }
+
+    /// In microseconds; `None` before two packets came.
+    pub fn jitter_micros(&self) -> Option<u64> {
+        self.transit.filter(|_| self.received > 1)?;
+        (self.jitter_sixteenths * 1_000_000 / 16).checked_div(u64::from(self.clock_rate))
     }
 
     /// Whether packets came since the last call.

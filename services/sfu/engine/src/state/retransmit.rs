@@ -66,10 +66,10 @@ impl Core {
             .get_mut(consumer.transport)
             .ok_or(Refusal::Gone)?;
         let interval = resend_interval_micros(consumer);
-        let first_marks = consumer.ring.resend(out, now.micros, interval)?;
+        let resend = consumer.ring.resend(out, now.micros, interval)?;
         // The same SSRC and number must protect the same bytes: another send time under the same
         // nonce would give the key of the tag away (RFC 7714, 8.4).
-        let same = Shape::media(consumer, &packet, codec.payload_type, place, first_marks);
+        let same = Shape::media(consumer, &packet, codec.payload_type, place, resend.marks);
         let rtx_type = codec.rtx_payload_type;
         let mut copies = 0;
         // The same numbers twice would be a replay to the receiver: only RTX has new ones.
@@ -81,6 +81,7 @@ impl Core {
             copies += u64::from(sent);
         }
         consumer.counts.retransmitted += copies;
+        consumer.counts.repaired += u64::from(resend.is_first && copies > 0);
         Ok(copies)
     }
 }

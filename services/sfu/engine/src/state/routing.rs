@@ -11,7 +11,7 @@ use super::now::Now;
 use super::producer::{Producer, Recognition};
 use super::stream::{StreamRole, StreamTraits};
 use crate::command::{ConsumerConfig, ProducerConfig};
-use crate::event::{AudioLevel, ConsumerStats};
+use crate::event::AudioLevel;
 
 impl Core {
     pub(super) fn add_producer(
@@ -279,25 +279,6 @@ impl Core {
                 });
             }
         }
-    }
-
-    pub(super) fn consumer_stats(&self, handle: u32) -> Option<ConsumerStats> {
-        let index = self.consumers.index_of(handle)?;
-        let consumer = self.consumers.get(index)?;
-        let producer = self.producers.get(consumer.producer)?;
-        let encoding = producer.encodings.get(consumer.layer())?;
-        let round_trip = consumer.round_trip_micros;
-        Some(ConsumerStats {
-            packets_received: encoding.packets_received,
-            packets_sent: consumer.counts.packets,
-            packets_retransmitted: consumer.counts.retransmitted,
-            nacks_received: consumer.counts.nacks,
-            key_frame_requests_sent: producer.key_frames.sent(),
-            waiting_for_key_frame: producer.video && consumer.is_waiting(),
-            round_trip_ms: round_trip.map(|micros| (micros / 1_000) as u32),
-            layer: consumer.forwarded(),
-            target_layer: consumer.target().unwrap_or(consumer.layer()),
-        })
     }
 }
 

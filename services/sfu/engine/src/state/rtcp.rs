@@ -105,7 +105,7 @@ impl Core {
             let Some(consumer) = consumer else {
                 continue;
             };
-            consumer.note_loss(block.fraction_lost);
+            consumer.note_report(&block);
             if let Some(micros) = block.round_trip_us(now.ntp()) {
                 consumer.round_trip_micros = Some(micros);
             }

@@ -44,13 +44,13 @@ impl SentRing {
         };
     }
 
-    /// The marks of a packet that may be sent again now, which is noted.
+    /// A packet that may be sent again now, which is noted.
     pub fn resend(
         &mut self,
         out: u64,
         now_micros: u64,
         min_interval_micros: u64,
-    ) -> Result<Marks, Refusal> {
+    ) -> Result<Resend, Refusal> {
         let entry = self.entry(out);
         if entry.key != out + 1 {
             return Err(Refusal::Gone);
@@ -63,8 +63,18 @@ impl SentRing {
         }
         entry.resent_at_micros = Some(now_micros);
         entry.resends += 1;
-        Ok(entry.marks)
+        Ok(Resend {
+            marks: entry.marks,
+            is_first: entry.resends == 1,
+        })
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resend {
+    /// Those of the packet as it was sent first.
+    pub marks: Marks,
+    pub is_first: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,11 +95,12 @@ mod tests {
             abs_send_time: 1,
             wide_sequence: 2,
         };
+        let resend = |is_first| Ok(Resend { marks, is_first });
         let mut ring = SentRing::new(false);
         ring.note(5, marks);
-        assert_eq!(ring.resend(5, 1_000, 20_000), Ok(marks));
+        assert_eq!(ring.resend(5, 1_000, 20_000), resend(true));
         assert_eq!(ring.resend(5, 20_999, 20_000), Err(Refusal::Repeated));
-        assert_eq!(ring.resend(5, 21_000, 20_000), Ok(marks));
+        assert_eq!(ring.resend(5, 21_000, 20_000), resend(false));
         assert_eq!(ring.resend(6, 1_000, 20_000), Err(Refusal::Gone));
         ring.note(5 + 128, marks);
         assert_eq!(ring.resend(5, 90_000, 20_000), Err(Refusal::Gone));

@@ -35,6 +35,20 @@ impl Crypto {
     }
 }
 
+/// Datagrams in one direction, without ICE; bytes are of UDP payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl Traffic {
+    pub fn note(&mut self, bytes: usize) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
 /// Which consumer sends with an SSRC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutgoingStream {
@@ -50,6 +64,8 @@ pub struct Transport {
     pub crypto: Option<Crypto>,
     pub waiting: Waiting,
     pub dtls_allowance: DtlsAllowance,
+    pub received: Traffic,
+    pub sent: Traffic,
 
     /// Indices, in the order in which they were added.
     pub producers: Vec<usize>,
@@ -101,6 +117,8 @@ impl Transport {
             crypto: None,
             waiting: Waiting::default(),
             dtls_allowance: DtlsAllowance::default(),
+            received: Traffic::default(),
+            sent: Traffic::default(),
             producers: Vec::new(),
             consumers: Vec::new(),
             streams: HashMap::new(),

@@ -14,6 +14,7 @@ mod lifetime;
 mod loudness;
 mod retransmission;
 mod source;
+mod stats;
 
 #[path = "../../../tests/support/check.rs"]
 mod check;
