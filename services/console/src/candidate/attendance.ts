@@ -6,6 +6,7 @@ import { captureScreen } from "../capture/screen";
 import { type Invitation, signalingUrl } from "../page/link";
 import type { Flow, Flows } from "../words/call";
 import { bothProblem, type Problem, screenProblem } from "../words/capture";
+import { SOMEBODY, speechProblem, type TextBody, textOf } from "../words/message";
 
 export interface AttendanceEvents {
   /** Anything that can be read here has changed. */
@@ -14,6 +15,8 @@ export interface AttendanceEvents {
   onTrack: (track: RemoteTrack) => void;
   onTrackGone: (track: RemoteTrack) => void;
   onSpeakers: (speakers: readonly Speaker[]) => void;
+  /** A proctor has written; `from` is a name. */
+  onMessage: (from: string, text: string) => void;
 }
 
 /** Taking part in a call with a camera, a microphone and a screen. It knows no page. */
@@ -33,6 +36,8 @@ export class Attendance {
   #muted = false;
   #screen: MediaStreamTrack | undefined;
   #screenWords: string | undefined;
+  #handRaised = false;
+  #handProblem: string | undefined;
 
   constructor(invitation: Invitation, events: AttendanceEvents) {
     this.#events = events;
@@ -49,6 +54,10 @@ export class Attendance {
         onTrackGone: events.onTrackGone,
         onSpeakers: events.onSpeakers,
         onPublication: () => events.onChange(),
+        onMessage: ({ from, body }) => {
+          const author = this.#call.roster.get(from)?.displayName ?? SOMEBODY;
+          events.onMessage(author, textOf(body));
+        },
       },
     );
     this.cameraFeed = new Feed(this.#call, "camera");
@@ -87,11 +96,22 @@ export class Attendance {
     return this.#screenWords;
   }
 
+  /** Others see a raised hand. */
+  get handRaised(): boolean {
+    return this.#handRaised;
+  }
+
+  /** Why the hand is not as it was last wanted. */
+  get handProblem(): string | undefined {
+    return this.#handProblem;
+  }
+
   get flows(): Flows {
     const flow = (feed: Feed): Flow => {
       const publication = feed.publication;
       if (!publication) return "none";
-      return publication.paused || publication.muted ? "paused" : "live";
+      if (publication.muted) return "held";
+      return publication.paused ? "paused" : "live";
     };
     return { camera: flow(this.cameraFeed), microphone: flow(this.microphoneFeed) };
   }
@@ -119,6 +139,27 @@ export class Attendance {
     this.#call.leave();
     this.#release();
     this.#events.onChange();
+  }
+
+  /** Shown at once; back where the server refuses it. It holds through every rejoining. */
+  async setHand(raised: boolean): Promise<void> {
+    this.#handRaised = raised;
+    this.#handProblem = undefined;
+    this.#events.onChange();
+    try {
+      await this.#call.update({ handRaised: raised });
+    } catch (error) {
+      if (this.#handRaised !== raised || this.state.phase === "ended") return;
+      this.#handRaised = !raised;
+      this.#handProblem = speechProblem(error);
+      this.#events.onChange();
+    }
+  }
+
+  /** To all proctors. Rejects with a CallError. */
+  async write(text: string): Promise<void> {
+    const body: TextBody = { text };
+    await this.#call.send({ ...body });
   }
 
   networkChanged(): void {

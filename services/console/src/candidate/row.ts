@@ -1,16 +1,20 @@
 import type { PublicationStatistics } from "@invigil/client";
 import { part, say } from "../page/dom";
-import { type Sent, sendingState, sendingWords } from "../words/sending";
-
-type Source = "camera" | "microphone" | "screen";
+import {
+  type Barrier,
+  type OwnSource,
+  type Sent,
+  sendingState,
+  sendingWords,
+} from "../words/sending";
 
 /** One line of what is being sent. */
 export class SendingRow {
-  readonly #source: Source;
+  readonly #source: OwnSource;
   readonly #root: HTMLElement;
   readonly #words: HTMLElement;
 
-  constructor(source: Source) {
+  constructor(source: OwnSource) {
     this.#source = source;
     this.#root = part(`send-${source}`);
     this.#words = part(`send-${source}-words`);
@@ -21,8 +25,9 @@ export class SendingRow {
     sent: Sent | undefined,
     statistics: PublicationStatistics | undefined,
     problem: string | undefined,
+    awaited: Barrier,
   ): void {
     this.#root.dataset.state = problem ? "failed" : sendingState(sent);
-    say(this.#words, problem ?? sendingWords(this.#source, sent, statistics));
+    say(this.#words, problem ?? sendingWords(this.#source, sent, statistics, awaited));
   }
 }

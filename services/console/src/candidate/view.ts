@@ -1,14 +1,19 @@
 import type { Publication, PublicationStatistics } from "@invigil/client";
 import { allDevices, DeviceChoice } from "../capture/choice";
+import type { Feed } from "../capture/feed";
 import { MicrophoneLevel, meterOf } from "../capture/level";
 import { part, say, setSwitch } from "../page/dom";
 import type { Invitation } from "../page/link";
 import { StatusLine } from "../page/status";
 import { TileGrid } from "../tile/grid";
 import type { Statement } from "../words/call";
-import { candidateStatement, proctorPresence, restartLabel, wrongPage } from "../words/call";
+import { candidateStatement, proctorPresence, wrongPage } from "../words/call";
+import { endWords } from "../words/ending";
+import { handWords } from "../words/message";
+import { type OwnSource, switchWords } from "../words/sending";
 import { seated } from "../words/tile";
 import { Attendance } from "./attendance";
+import { Conversation } from "./conversation";
 import { SendingRow } from "./row";
 
 const METER_MS = 100;
@@ -21,11 +26,15 @@ export class CandidateView {
   readonly #status = new StatusLine();
   readonly #preview = part<HTMLVideoElement>("preview");
   readonly #screenPreview = part<HTMLVideoElement>("screen-preview");
-  readonly #cameraSwitch = part<HTMLButtonElement>("camera-switch");
-  readonly #microphoneSwitch = part<HTMLButtonElement>("microphone-switch");
-  readonly #screenSwitch = part<HTMLButtonElement>("screen-switch");
+  readonly #switches: Readonly<Record<OwnSource, HTMLButtonElement>> = {
+    camera: part("camera-switch"),
+    microphone: part("microphone-switch"),
+    screen: part("screen-switch"),
+  };
+  readonly #handSwitch = part<HTMLButtonElement>("hand-switch");
   readonly #hearButton = part<HTMLButtonElement>("enable-sound");
   readonly #proctors: TileGrid;
+  readonly #conversation = new Conversation((text) => this.attendance.write(text));
   readonly #level = new MicrophoneLevel();
   readonly #statistics = new Map<Publication, PublicationStatistics>();
   readonly #rows = {
@@ -58,6 +67,7 @@ export class CandidateView {
       onTrack: (track) => this.#proctors.add(track),
       onTrackGone: (track) => this.#proctors.remove(track),
       onSpeakers: (speakers) => this.#proctors.setSpeaking(speakers),
+      onMessage: (from, text) => this.#conversation.hear(from, text),
     });
     this.#choices = this.#makeChoices();
     this.#listen();
@@ -84,16 +94,19 @@ export class CandidateView {
 
   #listen(): void {
     const { attendance } = this;
-    this.#cameraSwitch.addEventListener("click", () => {
+    this.#switches.camera.addEventListener("click", () => {
       void attendance.setCamera(attendance.camera.track === undefined);
     });
-    this.#microphoneSwitch.addEventListener("click", () => {
+    this.#switches.microphone.addEventListener("click", () => {
       if (attendance.microphone.track) attendance.setMuted(!attendance.muted);
       else void attendance.microphone.start();
     });
-    this.#screenSwitch.addEventListener("click", () => {
+    this.#switches.screen.addEventListener("click", () => {
       if (attendance.screen) attendance.stopScreen();
       else void attendance.shareScreen();
+    });
+    this.#handSwitch.addEventListener("click", () => {
+      void attendance.setHand(!attendance.handRaised);
     });
     this.#hearButton.addEventListener("click", () => {
       this.#hearButton.hidden = true;
@@ -116,6 +129,8 @@ export class CandidateView {
     this.#showRows();
     const isOver = state.phase === "ended" && !asking;
     part("leave").hidden = isOver && !asking;
+    part("lobby").hidden = state.phase !== "waiting-room";
+    this.#conversation.setOpen(state.phase === "joined");
     if (isOver) this.#showEnd();
     part("end").hidden = !isOver;
     say(part("presence"), state.phase === "joined" ? proctorPresence(this.#watching) : "");
@@ -153,12 +168,15 @@ export class CandidateView {
   #showEnd(): void {
     if (this.#isSentAway) return;
     const { problem, state } = this.attendance;
-    const left = state.phase === "ended" && state.left && !problem;
-    const title = problem?.title ?? (state.phase === "ended" ? state.words : "");
-    say(part("end-title"), title);
-    say(part("end-words"), problem?.words ?? "Camera and microphone are off.");
-    part("end").dataset.tone = left ? "quiet" : "bad";
-    say(part("rejoin"), restartLabel(left));
+    if (state.phase !== "ended") return;
+    const { words, restart } = problem
+      ? { words: problem.words, restart: "Try again" }
+      : endWords(state);
+    say(part("end-title"), problem?.title ?? state.words);
+    say(part("end-words"), words);
+    part("end").dataset.tone = state.left && !problem ? "quiet" : "bad";
+    part("rejoin").hidden = restart === undefined;
+    say(part("rejoin"), restart ?? "");
   }
 
   #showPictures(): void {
@@ -180,19 +198,33 @@ export class CandidateView {
   }
 
   #showSwitches(): void {
-    const { camera, microphone, muted, screen, state } = this.attendance;
-    const isSeen = camera.track !== undefined;
+    const { attendance } = this;
+    const { camera, microphone, muted, screen } = attendance;
     const isHeard = microphone.track !== undefined && !muted;
-    setSwitch(this.#cameraSwitch, isSeen, isSeen ? "Stop camera" : "Start camera");
-    setSwitch(this.#microphoneSwitch, isHeard, isHeard ? "Mute" : "Unmute");
-    setSwitch(this.#screenSwitch, screen !== undefined, screen ? "Stop sharing" : "Share screen");
-    const isOver = state.phase === "ended";
-    for (const button of [this.#cameraSwitch, this.#microphoneSwitch, this.#screenSwitch]) {
-      (button as HTMLButtonElement).disabled = isOver;
-    }
+    this.#showSwitch("camera", camera.track !== undefined, attendance.cameraFeed);
+    this.#showSwitch("microphone", isHeard, attendance.microphoneFeed);
+    this.#showSwitch("screen", screen !== undefined, attendance.screenFeed);
+    this.#showHand();
     if (this.#listening === microphone.track) return;
     this.#listening = microphone.track;
     this.#level.listen(microphone.track);
+  }
+
+  #showSwitch(source: OwnSource, isOn: boolean, feed: Feed): void {
+    const button = this.#switches[source];
+    const isHeld = feed.publication?.muted ?? false;
+    const { label, reason, disabled } = switchWords(source, isOn, isHeld);
+    setSwitch(button, isOn && !isHeld, label);
+    button.dataset.held = String(isHeld);
+    button.disabled = disabled || this.attendance.state.phase === "ended";
+    button.title = reason;
+  }
+
+  #showHand(): void {
+    const { handRaised, handProblem, state } = this.attendance;
+    setSwitch(this.#handSwitch, handRaised, handWords(handRaised));
+    this.#handSwitch.disabled = state.phase !== "joined";
+    say(part("hand-problem"), handProblem ?? "");
   }
 
   #showRows(): void {
@@ -204,12 +236,13 @@ export class CandidateView {
   }
 
   #showRow(
-    source: "camera" | "microphone" | "screen",
+    source: OwnSource,
     publication: Publication | undefined,
     problem: string | undefined,
   ): void {
     const statistics = publication && this.#statistics.get(publication);
-    this.#rows[source].show(publication, statistics, problem);
+    const awaited = this.attendance.state.phase === "waiting-room" ? "proctor" : "connection";
+    this.#rows[source].show(publication, statistics, problem, awaited);
   }
 
   async #showDevices(): Promise<void> {

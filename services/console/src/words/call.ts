@@ -9,8 +9,8 @@ export interface Statement {
   words: string;
 }
 
-/** Whether others get something: it is sent, held back by the person, or not there. */
-export type Flow = "live" | "paused" | "none";
+/** Whether others get something: it is sent, held back by the person or by a proctor, or not there. */
+export type Flow = "live" | "paused" | "held" | "none";
 
 export interface Flows {
   camera: Flow;
@@ -20,7 +20,7 @@ export interface Flows {
 const CONNECTING: Statement = { tone: "busy", words: "Connecting…" };
 const WAITING_ROOM: Statement = {
   tone: "busy",
-  words: "You are in the waiting room. A proctor will let you in.",
+  words: "You are in the waiting room. A proctor will let you in soon.",
 };
 const COMING_BACK: Statement = { tone: "warning", words: "Connection lost. Coming back…" };
 const TROUBLED: Statement = { tone: "warning", words: "The server has trouble. Waiting for it…" };
@@ -38,7 +38,9 @@ export function candidateStatement(state: CallState, flows: Flows): Statement {
   return liveStatement(flows);
 }
 
-function liveStatement({ camera, microphone }: Flows): Statement {
+function liveStatement(flows: Flows): Statement {
+  const { camera, microphone } = flows;
+  if (camera === "held" || microphone === "held") return heldStatement(flows);
   const seen = camera === "live";
   const heard = microphone === "live";
   if (seen && heard) return { tone: "good", words: "You are live." };
@@ -46,6 +48,20 @@ function liveStatement({ camera, microphone }: Flows): Statement {
   if (heard) return { tone: "warning", words: "You are live without a picture." };
   return { tone: "warning", words: "You cannot be seen or heard." };
 }
+
+/** Whoever did it is named first, so that nobody looks for a fault of their own. */
+function heldStatement({ camera, microphone }: Flows): Statement {
+  const both = camera === "held" && microphone === "held";
+  if (both) return warning("A proctor has muted you and paused your camera.");
+  if (microphone === "held") {
+    const rest = camera === "live" ? "" : " You are without a picture.";
+    return warning(`A proctor has muted you.${rest}`);
+  }
+  const rest = microphone === "live" ? "" : " You are without sound.";
+  return warning(`A proctor has paused your camera.${rest}`);
+}
+
+const warning = (words: string): Statement => ({ tone: "warning", words });
 
 /** What a proctor is told about the call. */
 export function proctorStatement(state: CallState): Statement {

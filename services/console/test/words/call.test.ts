@@ -43,6 +43,19 @@ test.each([
   expect(candidateStatement(JOINED, flows)).toEqual({ tone: "warning", words });
 });
 
+test.each([
+  [{ camera: "live", microphone: "held" }, "A proctor has muted you."],
+  [{ camera: "paused", microphone: "held" }, "A proctor has muted you. You are without a picture."],
+  [{ camera: "held", microphone: "live" }, "A proctor has paused your camera."],
+  [
+    { camera: "held", microphone: "none" },
+    "A proctor has paused your camera. You are without sound.",
+  ],
+  [{ camera: "held", microphone: "held" }, "A proctor has muted you and paused your camera."],
+] as const)("what a proctor holds is named as a proctor's doing: %j", (flows, words) => {
+  expect(candidateStatement(JOINED, flows)).toEqual({ tone: "warning", words });
+});
+
 test("a connection that comes back by itself is named to both, whatever media does", () => {
   const lost = { ...JOINED, connection: "lost" } as const;
   const words = "Connection lost. Coming back…";
@@ -63,7 +76,7 @@ test("trouble of the server is told apart from a lost connection", () => {
 test("a candidate in the waiting room is told whom to wait for", () => {
   expect(candidateStatement({ phase: "waiting-room" }, BOTH)).toEqual({
     tone: "busy",
-    words: "You are in the waiting room. A proctor will let you in.",
+    words: "You are in the waiting room. A proctor will let you in soon.",
   });
 });
 

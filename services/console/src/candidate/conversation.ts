@@ -1,0 +1,122 @@
+import { element, part, say } from "../page/dom";
+import { isTooLong, speechProblem, TOO_LONG, titleWords } from "../words/message";
+
+// Older ones are let go: nobody scrolls back so far, and a page may be open for a day.
+const KEPT = 200;
+// Where the end of the list counts as in view, in CSS pixels.
+const NEAR_END_PX = 24;
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+/** What proctors and this side write to each other: the card with the list and the field below it. */
+export class Conversation {
+  readonly #send: (text: string) => Promise<void>;
+  readonly #list = part("messages");
+  readonly #hint = part("messages-hint");
+  readonly #field = part<HTMLTextAreaElement>("message-text");
+  readonly #button = part<HTMLButtonElement>("message-send");
+  readonly #problem = part("message-problem");
+  readonly #title = document.title;
+  #unread = 0;
+  #isOpen = false;
+
+  /** `send` rejects with a CallError where the server did not take it. */
+  constructor(send: (text: string) => Promise<void>) {
+    this.#send = send;
+    part("composer").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#field.addEventListener("input", () => this.#weigh());
+    this.#field.addEventListener("keydown", (event) => {
+      // Enter also ends the composing of a character, in many languages.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#submit();
+    });
+    document.addEventListener("visibilitychange", () => this.#count(0));
+  }
+
+  /** Whether something can be sent: what is being written stays. */
+  setOpen(isOpen: boolean): void {
+    this.#isOpen = isOpen;
+    this.#weigh();
+  }
+
+  /** Somebody has written; `from` is a name. */
+  hear(from: string, text: string): void {
+    this.#add(from, text, false);
+    if (document.hidden) this.#count(this.#unread + 1);
+  }
+
+  #submit(): void {
+    const text = this.#field.value.trim();
+    if (!this.#mayBeSent(text)) return;
+    this.#field.value = "";
+    this.#weigh();
+    const entry = this.#add("You", text, true);
+    void this.#deliver(entry, text);
+  }
+
+  async #deliver(entry: HTMLElement, text: string): Promise<void> {
+    entry.dataset.state = "sending";
+    entry.querySelector(".message-failed")?.remove();
+    try {
+      await this.#send(text);
+      entry.dataset.state = "sent";
+    } catch (error) {
+      entry.dataset.state = "failed";
+      const again = element("button", { class: "message-again", type: "button" }, "Send again");
+      again.addEventListener("click", () => {
+        this.#field.focus();
+        void this.#deliver(entry, text);
+      });
+      const words = `Not sent. ${speechProblem(error)} `;
+      this.#keepingEnd(() => {
+        entry.append(element("p", { class: "message-failed" }, words, again));
+      });
+    }
+  }
+
+  #add(from: string, text: string, isOwn: boolean): HTMLElement {
+    const now = new Date();
+    const time = element("time", { datetime: now.toISOString() }, CLOCK.format(now));
+    const entry = element(
+      "article",
+      { class: "message", "data-testid": "message", "data-own": String(isOwn) },
+      element("p", { class: "message-from" }, element("strong", {}, from), " ", time),
+      element("p", { class: "message-text" }, text),
+    );
+    this.#hint.hidden = true;
+    this.#keepingEnd(() => {
+      this.#list.append(entry);
+      while (this.#list.childElementCount > KEPT) this.#list.firstElementChild?.remove();
+    }, isOwn);
+    return entry;
+  }
+
+  /** Who reads what came before is not pulled away from it. */
+  #keepingEnd(change: () => void, always = false): void {
+    const list = this.#list;
+    const below = list.scrollHeight - list.scrollTop - list.clientHeight;
+    change();
+    list.tabIndex = 0;
+    if (always || below < NEAR_END_PX) list.scrollTop = list.scrollHeight;
+  }
+
+  #weigh(): void {
+    const text = this.#field.value.trim();
+    say(this.#problem, isTooLong(text) ? TOO_LONG : "");
+    this.#field.setAttribute("aria-invalid", String(isTooLong(text)));
+    this.#button.disabled = !this.#mayBeSent(text);
+  }
+
+  #mayBeSent(text: string): boolean {
+    return this.#isOpen && text !== "" && !isTooLong(text);
+  }
+
+  #count(unread: number): void {
+    this.#unread = unread;
+    document.title = titleWords(this.#title, unread);
+  }
+}
