@@ -11,6 +11,8 @@ const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 /** What proctors and this side write to each other: the card with the list and the field below it. */
 export class Conversation {
   readonly #send: (text: string) => Promise<void>;
+  readonly #card = part("conversation");
+  readonly #composer = part("composer");
   readonly #list = part("messages");
   readonly #hint = part("messages-hint");
   readonly #field = part<HTMLTextAreaElement>("message-text");
@@ -23,7 +25,7 @@ export class Conversation {
   /** `send` rejects with a CallError where the server did not take it. */
   constructor(send: (text: string) => Promise<void>) {
     this.#send = send;
-    part("composer").addEventListener("submit", (event) => {
+    this.#composer.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
@@ -37,9 +39,11 @@ export class Conversation {
     document.addEventListener("visibilitychange", () => this.#count(0));
   }
 
-  /** Whether something can be sent: what is being written stays. */
-  setOpen(isOpen: boolean): void {
+  /** `mayWrite`: there is a field to write in; `isOpen`: what is in it can be sent. */
+  show(mayWrite: boolean, isOpen: boolean): void {
     this.#isOpen = isOpen;
+    this.#composer.hidden = !mayWrite;
+    this.#card.hidden = !mayWrite && this.#list.childElementCount === 0;
     this.#weigh();
   }
 

@@ -47,6 +47,7 @@ export class CandidateView {
   #speaker = "";
   #retryOf: unknown;
   #watching = 0;
+  #isSeated = false;
 
   constructor(invitation: Invitation) {
     // Browsers let a page that captures play sound; where one does not, a button asks for a gesture.
@@ -130,11 +131,20 @@ export class CandidateView {
     const isOver = state.phase === "ended" && !asking;
     part("leave").hidden = isOver && !asking;
     part("lobby").hidden = state.phase !== "waiting-room";
-    this.#conversation.setOpen(state.phase === "joined");
+    this.#showSeat();
     if (isOver) this.#showEnd();
     part("end").hidden = !isOver;
     say(part("presence"), state.phase === "joined" ? proctorPresence(this.#watching) : "");
     void this.#showDevices();
+  }
+
+  /** What only one who has a seat can do: while the connection is lost it stays in its place. */
+  #showSeat(): void {
+    const { phase } = this.attendance.state;
+    if (phase === "joined") this.#isSeated = true;
+    else if (phase === "ended" || phase === "waiting-room") this.#isSeated = false;
+    this.#handSwitch.hidden = !this.#isSeated;
+    this.#conversation.show(this.#isSeated, phase === "joined");
   }
 
   #showStatus(): void {
@@ -173,6 +183,8 @@ export class CandidateView {
       ? { words: problem.words, restart: "Try again" }
       : endWords(state);
     say(part("end-title"), problem?.title ?? state.words);
+    part("end-said").hidden = problem !== undefined || !state.said;
+    say(part("end-quote"), state.said ?? "");
     say(part("end-words"), words);
     part("end").dataset.tone = state.left && !problem ? "quiet" : "bad";
     part("rejoin").hidden = restart === undefined;

@@ -65,10 +65,16 @@ const warning = (words: string): Statement => ({ tone: "warning", words });
 
 /** What a proctor is told about the call. */
 export function proctorStatement(state: CallState): Statement {
+  if (state.phase === "ended" && state.said) return { tone: "bad", words: withQuote(state) };
   if (state.phase !== "joined") return outsideRoom(state);
   if (state.connection !== "ok") return cutOff(state.connection);
   if (state.media.recv === "interrupted") return MEDIA_INTERRUPTED;
   return { tone: "good", words: "Connected" };
+}
+
+/** Where there is one line for both. */
+function withQuote({ words, said }: { words: string; said?: string }): string {
+  return said ? `${words} They say: “${said}”` : words;
 }
 
 /** Sound and picture may well go on meanwhile, and stay where they are. */

@@ -100,6 +100,15 @@ test("an end that was wanted is no fault", () => {
   expect(proctorStatement({ phase: "ended", words: "Refused.", left: false }).tone).toBe("bad");
 });
 
+test("a moderator's words stand beside the reason, or after it where there is one line", () => {
+  const kicked = { phase: "ended", words: "Removed.", left: false, said: "No phones." } as const;
+  expect(candidateStatement(kicked, BOTH).words).toBe("Removed.");
+  expect(proctorStatement(kicked)).toEqual({
+    tone: "bad",
+    words: "Removed. They say: “No phones.”",
+  });
+});
+
 test("people are counted in words", () => {
   expect(proctorPresence(0)).toBe("No proctor is watching right now.");
   expect(proctorPresence(1)).toBe("1 proctor is watching.");

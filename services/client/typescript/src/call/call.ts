@@ -67,8 +67,11 @@ export type CallState =
     }
   /** The session is gone, because of `error`; joining anew is tried in `retryMs` milliseconds. */
   | { phase: "waiting"; words: string; error: CallError; retryMs: number }
-  /** Not begun, or over for good: `left` where this side wanted it so, or else because of `error`. */
-  | { phase: "ended"; words: string; left: boolean; error?: CallError };
+  /**
+   * Not begun, or over for good: `left` where this side wanted it so, or else because of `error`.
+   * `said`: what the moderator who ended it wrote of it, to be shown beside `words` as theirs.
+   */
+  | { phase: "ended"; words: string; left: boolean; error?: CallError; said?: string };
 
 /** Called one at a time, never before `start` but for `onPublication`, and never after `leave`. */
 export interface CallEvents {
@@ -366,8 +369,8 @@ export class Call {
     if (this.#session !== session) return;
     if (!ending.retry) {
       this.#free();
-      const { words, error } = ending;
-      this.#become({ phase: "ended", words, left: false, error });
+      const { words, error, said } = ending;
+      this.#become({ phase: "ended", words, left: false, error, ...(said && { said }) });
       return;
     }
     const wasJoined = this.#state.phase === "joined";

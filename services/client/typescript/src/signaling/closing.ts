@@ -14,6 +14,8 @@ export interface Closing {
   reason: string;
   /** A sentence for the person in front of the page. */
   words: string;
+  /** A moderator's own words. */
+  said?: string;
   remedy: Remedy;
   /** Milliseconds to wait at least, where the server named them. */
   afterMs?: number;
@@ -69,5 +71,5 @@ export function announced(closing: Events["session:closing"]): Closing {
     return { reason, words: "The server is restarting.", remedy: action, afterMs, isTrouble };
   }
   const words = WORDS_OF_STOP[reason] ?? "The session has ended.";
-  return { reason, words: message ? `${words} They say: “${message}”` : words, remedy: "stop" };
+  return { reason, words, ...(message && { said: message }), remedy: "stop" };
 }

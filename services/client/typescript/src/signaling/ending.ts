@@ -5,6 +5,8 @@ import { CallError, type ErrorCode } from "./error.js";
 export interface Ending {
   /** A sentence for the person in front of the page. */
   words: string;
+  /** A moderator's own words. */
+  said?: string;
   /** Whether joining again can help. */
   retry: boolean;
   /** The same for a program. */
@@ -28,9 +30,14 @@ export function endingOf(thrown: unknown): Ending {
 }
 
 /** The ending that the server, or a socket's close code, gave a reason for. */
-export function closedEnding({ reason, words, remedy, afterMs }: Closing): Ending {
-  const error = new CallError("CLOSED", reason, words, afterMs);
-  return { words, retry: remedy !== "stop", error, ...(afterMs !== undefined && { afterMs }) };
+export function closedEnding({ reason, words, said, remedy, afterMs }: Closing): Ending {
+  return {
+    words,
+    ...(said !== undefined && { said }),
+    retry: remedy !== "stop",
+    error: new CallError("CLOSED", reason, words, afterMs),
+    ...(afterMs !== undefined && { afterMs }),
+  };
 }
 
 /** What helps one who wanted to resume and was refused. */

@@ -426,7 +426,8 @@ describe("the waiting room", () => {
     await until("the end", () => endings.length === 1);
     expect(endings[0]).toMatchObject({
       retry: false,
-      words: "A proctor did not let you in. They say: “Come at ten.”",
+      words: "A proctor did not let you in.",
+      said: "Come at ten.",
     });
   });
 });

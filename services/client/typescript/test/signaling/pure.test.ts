@@ -76,7 +76,8 @@ describe("what the end of a socket asks for", () => {
     const kicked = { reason: "KICKED", action: "stop", afterMs: 0, message: "Phones!" } as const;
     expect(announced(kicked)).toMatchObject({
       remedy: "stop",
-      words: "A proctor has removed you from the room. They say: “Phones!”",
+      words: "A proctor has removed you from the room.",
+      said: "Phones!",
     });
     expect(announced({ reason: "DRAINING", action: "resume", afterMs: 700 })).toMatchObject({
       remedy: "resume",
