@@ -14,6 +14,7 @@ from tests.support.client import Client, joined
 from tests.support.cluster import Cluster
 from tests.support.console import part, until_data, until_says
 from tests.support.poll import until
+from tests.support.proxy import proxied
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -94,26 +95,46 @@ async def until_hand(grace: Client, ada: dict[str, str], *, raised: bool) -> Non
     await until(is_so, f"the hand of {ada['peerId']} is {'up' if raised else 'down'}")
 
 
+async def until_data_of_last(tab: ChromiumTab, state: str) -> None:
+    """Wait until the last message that the candidate has written is in this state."""
+    own = tab.page.locator('[data-testid=message][data-own="true"]').last
+
+    async def is_so() -> bool:
+        return await own.get_attribute("data-state") == state
+
+    await until(is_so, f"the last message is {state}")
+
+
 async def write(tab: ChromiumTab, text: str) -> None:
     field = part(tab, "message-text")
     await field.fill(text)
     await field.press("Enter")
 
 
-async def test_hand_is_raised_for_the_proctors_stays_up_over_a_lost_connection_and_is_lowered(
+async def test_hand_is_raised_stays_up_over_a_lost_connection_and_is_lowered(
     cluster: Cluster, room: str, open_tab: OpenTab
 ) -> None:
-    async with proctor(cluster, room) as grace:
-        tab, ada = await seated(cluster, room, open_tab, grace)
+    async with proctor(cluster, room) as grace, proxied(cluster.gateway_port) as line:
+        origin = f"http://127.0.0.1:{line.port}"
+        link = cluster.link(room, "candidate", "Ada").replace(cluster.origin, origin)
+        tab = await open_tab(link)
+        await tab.until_good()
+        ada = {"peerId": await peer_id(grace, "ada")}
         switch = part(tab, "hand-switch")
         await switch.click()
         await until_says(tab, "hand-switch", "Lower hand")
         await until_hand(grace, ada, raised=True)
 
-        await tab.context.set_offline(True)
+        line.cut()
+        await until_says(tab, "status", "Connection lost. Coming back…")
+        # Written now, read when the line is back, and once.
         await grace.ask("message:send", {"body": {"text": "Still there?"}})
-        await tab.context.set_offline(False)
+        await write(tab, "I was away.")
         await until_says(tab, "messages", "Still there?")
+        await grace.event("message", body={"text": "I was away."})
+        await until_data_of_last(tab, "sent")
+        assert await part(tab, "message").count() == 2
+        await tab.until_good()
         assert await switch.inner_text() == "Lower hand"
         await until_hand(grace, ada, raised=True)
 
@@ -247,13 +268,6 @@ async def test_messages_of_proctors_are_shown_as_text_and_answered(
         assert await part(tab, "message").count() == 4
 
 
-async def until_data_of_last(tab: ChromiumTab, state: str) -> None:
-    async def is_so() -> bool:
-        return await part(tab, "message").last.get_attribute("data-state") == state
-
-    await until(is_so, f"the last message is {state}")
-
-
 async def test_message_that_is_too_long_is_not_sent_and_who_writes_too_fast_sends_again(
     cluster: Cluster, room: str, open_tab: OpenTab
 ) -> None:
@@ -277,20 +291,28 @@ async def test_message_that_is_too_long_is_not_sent_and_who_writes_too_fast_send
               }
             }"""
         )
-        failed = tab.page.locator('[data-testid=message][data-state="failed"]')
-        words = "Not sent. That was too fast. Wait a moment, then try again."
-        await until_says(tab, "messages", words)
-        text = await failed.last.locator(".message-text").inner_text()
-        assert text == "Line 29"
+        sending, failed = (
+            tab.page.locator(f'[data-testid=message][data-state="{state}"]')
+            for state in ("sending", "failed")
+        )
 
-        async def sent_again() -> bool:
-            again = failed.last.get_by_role("button", name="Send again")
-            if await failed.filter(has_text=text).count():
+        async def all_answered() -> bool:
+            return await sending.count() == 0
+
+        await until(all_answered, "every line is answered")
+        refused = await failed.count()
+        words = "Not sent. That was too fast. Wait a moment, then try again."
+        assert words in await failed.last.inner_text()
+        text = await failed.last.locator(".message-text").inner_text()
+        assert not any(e.payload.get("body") == {"text": text} for e in grace.events)
+        again = failed.last.get_by_role("button", name="Send again")
+
+        async def gets_through() -> bool:
+            if await all_answered() and await failed.count() == refused:
                 await again.click()
             return any(e.payload.get("body") == {"text": text} for e in grace.events)
 
-        await until(sent_again, "the last line gets through in the end")
-        await until_data_of_last(tab, "sent")
+        await until(gets_through, "the line gets through when it is sent again")
 
 
 async def test_candidate_waits_is_let_in_and_sees_what_is_held_back_until_then(
