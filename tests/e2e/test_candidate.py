@@ -143,6 +143,22 @@ async def test_hand_is_raised_stays_up_over_a_lost_connection_and_is_lowered(
         await until_hand(grace, ada, raised=False)
 
 
+async def test_hand_of_who_leaves_and_joins_again_is_down(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    async with proctor(cluster, room) as grace:
+        tab, ada = await seated(cluster, room, open_tab, grace)
+        await part(tab, "hand-switch").click()
+        await until_hand(grace, ada, raised=True)
+        await part(tab, "leave").click()
+        await until_says(tab, "end-title", "You have left.")
+        assert await part(tab, "hand-switch").is_hidden()
+        await part(tab, "rejoin").click()
+        await tab.until_good()
+        assert await part(tab, "hand-switch").inner_text() == "Raise hand"
+        await until_hand(grace, ada, raised=False)
+
+
 async def test_muted_microphone_cannot_be_opened_and_comes_back_when_it_is_let_go(
     cluster: Cluster, room: str, open_tab: OpenTab
 ) -> None:
