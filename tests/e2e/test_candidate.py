@@ -80,6 +80,20 @@ async def until_enabled(control: Locator, *, is_enabled: bool) -> None:
     await until(is_so, f"the control is {'enabled' if is_enabled else 'disabled'}")
 
 
+async def until_in_view(shown: Locator) -> None:
+    async def is_so() -> bool:
+        return bool(
+            await shown.evaluate(
+                """part => {
+                  const { top, bottom } = part.getBoundingClientRect();
+                  return top >= 0 && bottom <= innerHeight;
+                }"""
+            )
+        )
+
+    await until(is_so, "it is in view")
+
+
 async def until_hand(grace: Client, ada: dict[str, str], *, raised: bool) -> None:
     """Wait until the last that the proctor was told of Ada says so of her hand."""
 
@@ -420,6 +434,12 @@ async def test_moderated_page_is_used_with_keys_alone_and_fits_a_phone(
         await until_hand(grace, ada, raised=True)
         await grace.ask("message:send", {"body": {"text": "Yes? " + "W" * 300}})
         await until_says(tab, "messages", "Yes?")
+        await tab.page.set_viewport_size(SIDEWAYS)
+        await part(tab, "speaker-choice").scroll_into_view_if_needed()
+        await grace.ask("message:send", {"body": {"text": "Go on."}})
+        await until_says(tab, "messages", "Go on.")
+        await until_in_view(part(tab, "message").last)
+        await tab.page.set_viewport_size(PHONE)
 
         async def reached() -> bool:
             await tab.page.keyboard.press("Tab")
