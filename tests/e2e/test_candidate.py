@@ -19,6 +19,7 @@ from tests.support.proxy import proxied
 pytestmark = pytest.mark.timeout(300)
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
+SIDEWAYS: ViewportSize = {"width": 844, "height": 390}
 # Where `aria_snapshot` has a control's name in quotes.
 NAMED = '"'
 
@@ -78,6 +79,20 @@ async def until_enabled(control: Locator, *, is_enabled: bool) -> None:
         return await control.is_enabled() == is_enabled
 
     await until(is_so, f"the control is {'enabled' if is_enabled else 'disabled'}")
+
+
+async def until_in_view(shown: Locator) -> None:
+    async def is_so() -> bool:
+        return bool(
+            await shown.evaluate(
+                """part => {
+                  const { top, bottom } = part.getBoundingClientRect();
+                  return top >= 0 && bottom <= innerHeight;
+                }"""
+            )
+        )
+
+    await until(is_so, "it is in view")
 
 
 async def until_hand(grace: Client, ada: dict[str, str], *, raised: bool) -> None:
@@ -140,6 +155,22 @@ async def test_hand_is_raised_stays_up_over_a_lost_connection_and_is_lowered(
 
         await switch.click()
         await until_says(tab, "hand-switch", "Raise hand")
+        await until_hand(grace, ada, raised=False)
+
+
+async def test_hand_of_who_leaves_and_joins_again_is_down(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    async with proctor(cluster, room) as grace:
+        tab, ada = await seated(cluster, room, open_tab, grace)
+        await part(tab, "hand-switch").click()
+        await until_hand(grace, ada, raised=True)
+        await part(tab, "leave").click()
+        await until_says(tab, "end-title", "You have left.")
+        assert await part(tab, "hand-switch").is_hidden()
+        await part(tab, "rejoin").click()
+        await tab.until_good()
+        assert await part(tab, "hand-switch").inner_text() == "Raise hand"
         await until_hand(grace, ada, raised=False)
 
 
@@ -404,6 +435,12 @@ async def test_moderated_page_is_used_with_keys_alone_and_fits_a_phone(
         await until_hand(grace, ada, raised=True)
         await grace.ask("message:send", {"body": {"text": "Yes? " + "W" * 300}})
         await until_says(tab, "messages", "Yes?")
+        await tab.page.set_viewport_size(SIDEWAYS)
+        await part(tab, "speaker-choice").scroll_into_view_if_needed()
+        await grace.ask("message:send", {"body": {"text": "Go on."}})
+        await until_says(tab, "messages", "Go on.")
+        await until_in_view(part(tab, "message").last)
+        await tab.page.set_viewport_size(PHONE)
 
         async def reached() -> bool:
             await tab.page.keyboard.press("Tab")

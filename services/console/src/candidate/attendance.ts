@@ -252,7 +252,17 @@ export class Attendance {
     await Promise.all(sending);
   }
 
+  /** Who comes back later has nothing to say yet. */
+  #lowerHand(): void {
+    this.#handProblem = undefined;
+    if (!this.#handRaised) return;
+    this.#handRaised = false;
+    // Out of the room it is only noted.
+    this.#call.update({ handRaised: false }).catch(() => {});
+  }
+
   #release(): void {
+    this.#lowerHand();
     this.#cameraOff = false;
     this.camera.stop();
     this.microphone.stop();

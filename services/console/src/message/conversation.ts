@@ -58,6 +58,8 @@ export class Conversation {
   /** Somebody has written; `from` is a name. */
   hear(from: string, text: string): void {
     this.#add(from, text, false);
+    // Nothing moves where it is in view already.
+    this.#card.scrollIntoView({ block: "nearest" });
     if (document.hidden) this.#count(this.#unread + 1);
   }
 

@@ -242,12 +242,17 @@ export class Call {
    */
   async update(change: PeerUpdate): Promise<void> {
     const before = this.#presence;
-    this.#presence = { ...before, ...change };
+    const after = { ...before, ...change };
+    this.#presence = after;
     if (this.#state.phase !== "joined") return;
     try {
       await this.#present().ask("peer:update", change);
-    } catch (error) {
-      this.#presence = before;
+    } catch (thrown) {
+      const error = CallError.from(thrown);
+      // The worker or the session is gone: it is told where the peer joins next.
+      if (error.code === "CLOSED") return;
+      // A younger change stands.
+      if (this.#presence === after) this.#presence = before;
       throw error;
     }
   }

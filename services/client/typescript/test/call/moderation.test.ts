@@ -165,3 +165,15 @@ test("a change that is refused is not told again", async () => {
   );
   expect(asked("peer:update")).toHaveLength(1);
 });
+
+test("a change that was under way when the worker was lost is told to the next one", async () => {
+  await joined();
+  gateway.on("peer:update", () => {
+    gateway.on("peer:update", ({ reply }) => reply("peer:updated", {}));
+    room.epoch = "e2";
+    gateway.cut();
+  });
+  await call.update({ handRaised: true });
+  await until("the move", () => asked("peer:update").length > 1);
+  expect(asked("peer:update")).toEqual([{ handRaised: true }, { handRaised: true }]);
+});
