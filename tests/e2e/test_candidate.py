@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator
+from playwright.async_api import Locator, ViewportSize
 
 from scripts.token import mint
 from tests.e2e.conftest import OpenTab
@@ -18,7 +18,9 @@ from tests.support.proxy import proxied
 
 pytestmark = pytest.mark.timeout(300)
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+# A phone held sideways, where not everything fits.
+SIDEWAYS: ViewportSize = {"width": 844, "height": 390}
 # Where `aria_snapshot` has a control's name in quotes.
 NAMED = '"'
 
