@@ -19,6 +19,7 @@ from tests.support.proxy import proxied
 pytestmark = pytest.mark.timeout(300)
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
+# A phone held sideways, where not everything fits.
 SIDEWAYS: ViewportSize = {"width": 844, "height": 390}
 # Where `aria_snapshot` has a control's name in quotes.
 NAMED = '"'
