@@ -16,13 +16,13 @@ help: ## Print this list
 	@awk -f scripts/help.awk $(MAKEFILE_LIST)
 
 run: ## Start worker and gateway here and print a candidate's and a proctor's link
-	@scripts/setup.sh run && exec $(PYTHON) -m scripts.run --room '$(ROOM)'
+	@scripts/setup.sh run && exec $(PYTHON) -m scripts.run --room '$(ROOM)' $(if $(WAITING),--waiting-room)
 
 demo: ## The same with six synthetic candidates, to watch without a camera
 	@scripts/setup.sh demo && exec $(PYTHON) -m scripts.demo --room '$(ROOM)'
 
 token: ## Print one more token: make token ROOM=demo ROLE=candidate NAME=Ada
-	@$(PYTHON) -m scripts.token --room '$(ROOM)' --role '$(ROLE)' --user '$(NAME)'
+	@$(PYTHON) -m scripts.token --room '$(ROOM)' --role '$(ROLE)' --user '$(NAME)' $(if $(WAITING),--waiting-room)
 
 ##@ Prove it
 

@@ -194,7 +194,13 @@ INVITATIONS = (
 )
 
 
-def welcome(running: "Running", room: str, invitations: Sequence[Invitation] = INVITATIONS) -> str:
+def welcome(
+    running: "Running",
+    room: str,
+    invitations: Sequence[Invitation] = INVITATIONS,
+    *,
+    waiting_room: bool = False,
+) -> str:
     """The links, and what else one wants to know on the first day."""
     settings = running.settings
 
@@ -206,6 +212,7 @@ def welcome(running: "Running", room: str, invitations: Sequence[Invitation] = I
             role=role,
             name=role.capitalize(),
             create=True,
+            waiting_room=waiting_room,
         )
         return f"{settings.origin}/{role}#token={signed}&room={room}"
 
@@ -269,11 +276,11 @@ def running_services(stop: threading.Event) -> Iterator[Running]:
         stop_all(services)
 
 
-def serve(room: str, stop: threading.Event) -> None:
+def serve(room: str, stop: threading.Event, *, waiting_room: bool = False) -> None:
     """Run both services until `stop` is set."""
     with running_services(stop) as running:
         if not stop.is_set():
-            print(welcome(running, room), flush=True)
+            print(welcome(running, room, waiting_room=waiting_room), flush=True)
         watch(running.services, stop)
 
 
@@ -294,8 +301,15 @@ def run(play: Callable[[threading.Event], None]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Start a worker and a gateway on this machine.")
     parser.add_argument("--room", default=ROOM, help="the room of the printed links")
+    parser.add_argument(
+        "--waiting-room",
+        action="store_true",
+        help="candidates of the room wait until a proctor lets them in",
+    )
     arguments = parser.parse_args()
-    return run(lambda stop: serve(arguments.room, stop))
+    return run(
+        lambda stop: serve(arguments.room, stop, waiting_room=arguments.waiting_room),
+    )
 
 
 if __name__ == "__main__":

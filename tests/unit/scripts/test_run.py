@@ -1,12 +1,14 @@
 """Starting on one machine: settings, ports, and what happens when a service dies."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import threading
 from pathlib import Path
 
+import jwt
 import pytest
 
 from scripts import run, token
@@ -123,3 +125,13 @@ def test_service_that_is_never_ready_is_reported_after_its_time(
             run.wait_until_ready([service], run.Settings.read({}), threading.Event())
     finally:
         run.stop_all([service])
+
+
+def test_links_open_a_room_in_which_candidates_wait_where_that_is_asked_for() -> None:
+    running = run.Running(run.Settings.read({}), [], {}, "s" * 32, 0.0)
+    for waiting_room in (False, True):
+        text = run.welcome(running, "exam-7", waiting_room=waiting_room)
+        tokens = re.findall(r"#token=([^&]+)&", text)
+        claims = [jwt.decode(one, "s" * 32, algorithms=["HS256"]) for one in tokens]
+        assert [one["role"] for one in claims] == ["candidate", "proctor"]
+        assert [one.get("waitingRoom", False) for one in claims] == [waiting_room] * 2
