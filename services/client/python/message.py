@@ -169,6 +169,8 @@ class Producer(Wire):
     producer_id: str
     kind: Kind
     paused: bool = False
+    # A moderator holds it: its owner cannot resume it.
+    muted: bool = False
     app_data: Json = Field(default_factory=dict)
 
     @property
@@ -184,15 +186,35 @@ class Participant(Wire):
     display_name: str
     role: Role
     connection: Literal["ok", "lost"] = "ok"
+    hand_raised: bool = False
+    # A moderator holds all of its sound.
+    muted: bool = False
+    app_data: Json = Field(default_factory=dict)
     producers: list[Producer] = Field(default_factory=list)
+
+
+class WaitingPeer(Wire):
+    """Somebody whom a moderator has to let in."""
+
+    peer_id: str
+    user_id: str
+    display_name: str
+    app_data: Json = Field(default_factory=dict)
 
 
 class RoomConfig(Wire):
     router_rtp_capabilities: RtpCapabilities
+    # Nobody new is let in.
+    locked: bool = False
 
 
 class OwnConsumer(Wire):
     consumer_id: str
+
+
+class OwnProducer(Wire):
+    producer_id: str
+    muted: bool = False
 
 
 class OwnTransport(Wire):
@@ -203,6 +225,7 @@ class Own(Wire):
     """What the session itself has on the server."""
 
     transports: list[OwnTransport] = Field(default_factory=list)
+    producers: list[OwnProducer] = Field(default_factory=list)
     consumers: list[OwnConsumer] = Field(default_factory=list)
 
 
@@ -212,12 +235,15 @@ class RoomState(Wire):
     peer_id: str
     participants: list[Participant]
     room_config: RoomConfig
+    # Told to moderators only.
+    waiting: list[WaitingPeer] = Field(default_factory=list)
     resume_token: str | None = None
     own: Own = Own()
 
 
 class Produced(Wire):
     producer_id: str
+    muted: bool = False
 
 
 class ConsumerCreated(Wire):
@@ -266,6 +292,12 @@ class ParticipantLeft(Event):
     reason: str = ""
 
 
+class ParticipantWaiting(Event, WaitingPeer):
+    """Somebody waits to be let in, until they have joined or left. Told to moderators."""
+
+    type: Literal["participant:waiting"]
+
+
 class ProducerNew(Event, Producer):
     type: Literal["producer:new"]
     peer_id: str
@@ -274,6 +306,8 @@ class ProducerNew(Event, Producer):
 class ProducerChanged(Event):
     type: Literal["producer:paused", "producer:resumed", "producer:closed"]
     producer_id: str
+    # Only of `producer:paused`, which comes again when no more than this has changed.
+    muted: bool = False
 
 
 class ConsumerChanged(Event):
@@ -339,6 +373,20 @@ class ConsumerScore(Event):
     producer_score: int
 
 
+class RoomLockChanged(Event):
+    type: Literal["room:locked", "room:unlocked"]
+
+
+class TextMessage(Event):
+    """What a peer has written: to all who may read it or, with `to`, to one."""
+
+    type: Literal["message"]
+    # Peer ids.
+    sender: str = Field(alias="from")
+    to: str | None = None
+    body: JsonValue
+
+
 class TransportGone(Event):
     type: Literal["transport:closed"]
     transport_id: str
@@ -386,6 +434,7 @@ KnownEvent = Annotated[
     ParticipantJoined
     | ParticipantUpdated
     | ParticipantLeft
+    | ParticipantWaiting
     | ProducerNew
     | ProducerChanged
     | ConsumerChanged
@@ -394,6 +443,8 @@ KnownEvent = Annotated[
     | SpeakerActive
     | ProducerScore
     | ConsumerScore
+    | RoomLockChanged
+    | TextMessage
     | TransportGone
     | SessionClosing
     | SessionRenewed
@@ -404,7 +455,8 @@ KnownEvent = Annotated[
 _KNOWN: TypeAdapter[KnownEvent] = TypeAdapter(KnownEvent)
 _KNOWN_TYPES = frozenset(
     {
-        *("participant:joined", "participant:updated", "participant:left", "producer:new"),
+        *("participant:joined", "participant:updated", "participant:left"),
+        *("participant:waiting", "room:locked", "room:unlocked", "message", "producer:new"),
         *("producer:paused", "producer:resumed", "producer:closed", "producer:layers-needed"),
         *("consumer:paused", "consumer:resumed", "consumer:closed", "consumer:layers"),
         *("producer:score", "consumer:score"),

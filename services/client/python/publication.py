@@ -17,6 +17,7 @@ from services.client.python.message import (
     Nothing,
     Produced,
     Producer,
+    ProducerChanged,
     ProducerLayersNeeded,
     ProducerScore,
     RtpCapabilities,
@@ -82,6 +83,9 @@ class Publication:
         self.source = producer.source
         self.track = track
         self.is_paused = producer.paused
+        # A moderator holds it, beside what the owner wishes: `resume` is refused, and what is sent
+        # goes nowhere until the moderator lets go.
+        self.is_muted = producer.muted
         # The highest layer that viewers need; None: they need nothing, or the server says nothing,
         # as of all that is sent in one layer.
         self.needed_layer: int | None = None
@@ -131,9 +135,11 @@ class Publication:
             await self._sender.stop()
             self.track.stop()
 
-    def apply(self, event: ProducerLayersNeeded | ProducerScore) -> None:
-        """Follow what viewers need of this producer, and how well it arrives."""
+    def apply(self, event: ProducerChanged | ProducerLayersNeeded | ProducerScore) -> None:
+        """Follow whether a moderator holds it, what viewers need of it, how well it arrives."""
         match event:
+            case ProducerChanged(muted=muted):
+                self.is_muted = muted
             case ProducerLayersNeeded(spatial_layer=layer):
                 self.needed_layer = layer
             case ProducerScore(scores=scores):
@@ -176,7 +182,11 @@ async def published(
         sender.replaceTrack(None)
     await sender.send(to_sender(parameters))
     producer = Producer(
-        producer_id=produced.producer_id, kind=kind, paused=paused, app_data=app_data
+        producer_id=produced.producer_id,
+        kind=kind,
+        paused=paused,
+        muted=produced.muted,
+        app_data=app_data,
     )
     return Publication(line, sender, track, producer)
 

@@ -45,8 +45,8 @@ class Roster:
                 self.producers.pop(producer_id, None)
                 self.owners.pop(producer_id, None)
             case ProducerChanged(producer_id=producer_id) if producer_id in self.producers:
-                paused = event.type == "producer:paused"
-                changed = self.producers[producer_id].model_copy(update={"paused": paused})
+                change = {"paused": event.type == "producer:paused", "muted": event.muted}
+                changed = self.producers[producer_id].model_copy(update=change)
                 self.producers[producer_id] = changed
 
     def producers_of(self, name: str) -> list[Producer]:

@@ -9,11 +9,14 @@ import asyncio
 import itertools
 import secrets
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiortc import MediaStreamTrack
+from pydantic import JsonValue
 
+from services.client.python.condition import Condition
 from services.client.python.connection import ANSWER_WITHIN_S, AnyEvent
 from services.client.python.failure import ClientError, LateError, TransportError
 from services.client.python.line import Line, LineState, Pulse, lined
@@ -25,7 +28,9 @@ from services.client.python.message import (
     Direction,
     Json,
     Layers,
+    Nothing,
     Own,
+    ProducerChanged,
     ProducerLayersNeeded,
     ProducerScore,
     RoomState,
@@ -34,13 +39,18 @@ from services.client.python.message import (
     Speaker,
     SpeakerActive,
     StatsGot,
+    TextMessage,
     TransportGone,
 )
+from services.client.python.moderation import Moderation
 from services.client.python.publication import Publication, published
 from services.client.python.roster import Roster
 from services.client.python.subscription import Subscription, subscribed
 from services.client.python.transport import Role as DtlsRole
 from services.client.python.transport import Transport, opened
+
+# Messages that nobody took: older ones are let go.
+MOST_MESSAGES = 1_000
 
 
 class Session:
@@ -64,6 +74,12 @@ class Session:
         self.state = state
         self.roster = Roster()
         self.roster.load(state)
+        # Whether it is locked; to moderators also who waits to be let in.
+        self.room = Condition()
+        self.room.load(state)
+        self.moderation = Moderation(line, self.room)
+        # What others have written, the oldest first: for the caller to take out.
+        self.messages: deque[TextMessage] = deque(maxlen=MOST_MESSAGES)
         # Who speaks, the loudest first, oneself included; as last heard while the line is down.
         self.speakers: tuple[Speaker, ...] = ()
         self.publications: dict[str, Publication] = {}
@@ -126,6 +142,30 @@ class Session:
             await subscription.resume()
         return subscription
 
+    async def send(self, body: JsonValue, to: str | None = None) -> None:
+        """Write to all whom one may write to, or to the peer `to`; `body` is anything but None.
+
+        Raises what a request raises.
+        """
+        named: Json = {"body": body} if to is None else {"body": body, "to": to}
+        await self.line.request("message:send", Nothing, named)
+
+    async def update(
+        self,
+        *,
+        hand_raised: bool | None = None,
+        display_name: str | None = None,
+        app_data: Json | None = None,
+    ) -> None:
+        """Change what others see of this peer; what is None stays. Raises what a request raises."""
+        change: Json = {
+            "handRaised": hand_raised,
+            "displayName": display_name,
+            "appData": app_data,
+        }
+        said = {name: value for name, value in change.items() if value is not None}
+        await self.line.request("peer:update", Nothing, said)
+
     async def stats(self) -> list[Json]:
         """What has gone over the transports, as entries of W3C's webrtc-stats: the server's view.
 
@@ -171,6 +211,7 @@ class Session:
 
     def _hear(self, event: AnyEvent) -> None:
         self.roster.apply(event)
+        self.room.apply(event)
         match event:
             case RoomTold(state=state):
                 self._reload(state)
@@ -184,11 +225,14 @@ class Session:
                 if consumer_id in self.subscriptions:
                     self.subscriptions[consumer_id].apply(event)
             case (
-                ProducerLayersNeeded(producer_id=producer_id)
+                ProducerChanged(producer_id=producer_id)
+                | ProducerLayersNeeded(producer_id=producer_id)
                 | ProducerScore(producer_id=producer_id)
             ):
                 if producer_id in self.publications:
                     self.publications[producer_id].apply(event)
+            case TextMessage():
+                self.messages.append(event)
             case SpeakerActive(speakers=speakers):
                 self.speakers = tuple(speakers)
             case TransportGone(reason=reason):
@@ -203,12 +247,16 @@ class Session:
         self.state = state
         self.roster = Roster()
         self.roster.load(state)
+        self.room.load(state)
         self._keep_only(state.own)
 
     def _keep_only(self, own: Own) -> None:
         present = {consumer.consumer_id for consumer in own.consumers}
         for consumer_id in self.subscriptions.keys() - present:
             self._end_subscription(consumer_id)
+        for producer in own.producers:
+            if producer.producer_id in self.publications:
+                self.publications[producer.producer_id].is_muted = producer.muted
         there = {transport.transport_id for transport in own.transports}
         if any(one.transport_id not in there for one in self._transports.values()):
             self._lose_media("the server no longer has a transport")

@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from services.client.python.connection import AnyEvent, connected
 from services.client.python.failure import ClosedError, RefusedError
 from services.client.python.line import Line, Place, Pulse, lined
-from services.client.python.message import Nothing, OtherEvent, ProducerChanged, TransportCreated
+from services.client.python.message import Nothing, ProducerChanged, TransportCreated
 from services.client.python.session import Session, joined
 from tests.contract.client.conftest import working
 from tests.support.gateway import ROOM, RunningGateway, mint, ready, running_gateway
@@ -239,27 +239,18 @@ async def test_waiting_room_is_waited_in_longer_than_for_any_answer(
 ) -> None:
     opening = mint("proctor", "grace", waitingRoom=True)
     async with joined(gateway.url, token=opening, room=ROOM, name="Grace") as grace:
-        waiting: list[str] = []
-        told = grace.line._listener
-        assert told is not None
-
-        def note(event: AnyEvent) -> None:
-            if isinstance(event, OtherEvent) and event.type == "participant:waiting":
-                waiting.append(str(event.payload["peerId"]))
-            told(event)
-
-        grace.line._listener = note
         monkeypatch.setattr("services.client.python.line.ANSWER_WITHIN_S", 0.3)
 
-        async def admit() -> None:
-            await eventually(lambda: waiting, within_s=PATIENCE_S)
+        async def admit() -> str:
+            await grace.until(lambda: grace.room.waiting, within_s=PATIENCE_S)
+            (peer_id,) = grace.room.waiting
             await asyncio.sleep(0.6)
-            await grace.line.request("peer:admit", Nothing, {"peerId": waiting[0]})
+            await grace.moderation.admit(peer_id)
+            return peer_id
 
         admitting = asyncio.create_task(admit())
         async with joined(gateway.url, token=mint(), room=ROOM, name="Ada") as ada:
-            assert ada.peer_id == waiting[0]
-        await admitting
+            assert ada.peer_id == await admitting
 
 
 @asynccontextmanager

@@ -80,3 +80,20 @@ def test_event_about_somebody_unknown_changes_nothing() -> None:
     tell(here, "producer:closed", {"producerId": "x.1"})
     tell(here, "participant:left", {"peerId": "x", "reason": "LEFT"})
     assert here == Roster()
+
+
+def test_producer_that_a_moderator_holds_is_muted_until_it_flows() -> None:
+    here = roster(peer("p", "Ada", "p.1"))
+    tell(here, "producer:paused", {"producerId": "p.1", "muted": True})
+    assert (here.producers["p.1"].paused, here.producers["p.1"].muted) == (True, True)
+    tell(here, "producer:paused", {"producerId": "p.1"})
+    assert (here.producers["p.1"].paused, here.producers["p.1"].muted) == (True, False)
+
+
+def test_raised_hand_and_held_sound_are_of_the_participant_while_they_last() -> None:
+    here = roster(peer("p", "Ada"))
+    raised: Json = {**peer("p", "Ada"), "handRaised": True, "muted": True}
+    tell(here, "participant:updated", {"participant": raised})
+    assert (here.participants["p"].hand_raised, here.participants["p"].muted) == (True, True)
+    tell(here, "participant:updated", {"participant": peer("p", "Ada")})
+    assert (here.participants["p"].hand_raised, here.participants["p"].muted) == (False, False)
