@@ -150,6 +150,20 @@ async def test_session_on_a_new_connection_is_told_again(
     assert len((await next_speakers(other, eve)).speakers) == 1
 
 
+async def test_session_that_asks_for_its_room_anew_is_told_again(
+    running: RunningWorker, gateway: Gateway
+) -> None:
+    ada = await gateway.join(await gateway.watch("g0"), "ada")
+    stream = await gateway.watch()
+    eve = await gateway.join(stream, "eve", room_pb2.ROLE_PROCTOR)
+    running.media.levels = {await microphone(ada): SPEECH}
+    assert len((await next_speakers(stream, eve)).speakers) == 1
+    # The state of a room says nothing of who speaks.
+    again = gateway.join_request(stream, "eve", room_pb2.ROLE_PROCTOR)
+    await gateway.stub.JoinRoom(again, timeout=DEADLINE_S)
+    assert len((await next_speakers(stream, eve)).speakers) == 1
+
+
 async def test_operator_sees_who_speaks(running: RunningWorker, gateway: Gateway) -> None:
     ada = await gateway.join(await gateway.watch(), "ada")
     producer_id = await microphone(ada)
