@@ -112,5 +112,9 @@ class WatchBook:
         watch.mailbox.close()
         return self._watches.pop(watch.watch_id, None) is not None
 
+    def is_behind(self, room_id: RoomId) -> bool:
+        """Whether a stream that tells of the room is read slowly: what can wait should."""
+        return any(w.mailbox.is_half_full and room_id in w.kept for w in self._watches.values())
+
     def all(self) -> tuple[Watch, ...]:
         return tuple(self._watches.values())

@@ -80,7 +80,7 @@ class Worker:
         self.operators = OperatorBook()
         self.delivery = Delivery(self.seats, self.operators, self.watches, sdp, self.close_watch)
         self.clock_ms = clock_ms
-        self.hearing = Hearing(media, self.rooms, self._perform, clock_ms)
+        self.hearing = Hearing(media, self.rooms, self._perform, self.watches.is_behind, clock_ms)
         self.listener = Listener(self.seats, self._guarded, clock_ms)
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()
