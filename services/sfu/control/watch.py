@@ -29,11 +29,15 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A session is over for one of its connections. `reason` is UPPER_SNAKE, see SessionEnded."""
+    """A session is over for one of its connections. `reason` is UPPER_SNAKE, see SessionEnded.
+
+    `generation` is that of the room.
+    """
 
     session_id: SessionId
     reason: str
     connection_id: ConnectionId
+    generation: int
     # A moderator's words to the client.
     message: str = ""
 

@@ -221,9 +221,9 @@ class Worker:
         def rebind() -> Answer:
             is_repeat = seat.watch is watch and seat.connection_id == attach.connection_id
             if seat.watch is not None and not is_repeat:
-                self.delivery.push(
-                    seat.watch, Ended(seat.session_id, "REPLACED", seat.connection_id)
-                )
+                generation = seat.room.generation
+                ended = Ended(seat.session_id, "REPLACED", seat.connection_id, generation)
+                self.delivery.push(seat.watch, ended)
             seat.attach(attach.counter, watch, attach.connection_id)
             self.delivery.keep_on(watch, seat.room)
             seat.room.attach(seat.session)
