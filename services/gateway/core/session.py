@@ -165,7 +165,8 @@ class Session:
             case DeadlineReached():
                 return self._deadline_reached(now)
             case Beat():
-                return [Renew()] if self.phase is Phase.JOINED else []
+                # A session that has ended gets no younger tokens, also while its leave is answered.
+                return [Renew()] if self.phase is Phase.JOINED and self._is_seated else []
             case SocketClosed():
                 return self._socket_closed()
         assert_never(event)

@@ -364,7 +364,7 @@ class Connection:
         try:
             ticket = self._tickets.check(effect.token)
             self._seat, recovered = await self._upstream.resume(
-                self._resumption(effect, ticket), self.feed
+                self._resumption(effect, ticket), self._hear
             )
             ticket = replace(ticket, epoch=recovered.position.epoch, place=self._seat.place)
             if recovered.grants is not None:

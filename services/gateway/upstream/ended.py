@@ -18,15 +18,22 @@ class EndedSessions:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self._session_ids: OrderedDict[SessionId, None] = OrderedDict()
+        # The generation of the room in which each ended.
+        self._generations: OrderedDict[SessionId, int] = OrderedDict()
 
-    def __contains__(self, session_id: object) -> bool:
-        return session_id in self._session_ids
+    def holds(self, session_id: SessionId, generation: int) -> bool:
+        """Whether it was over in the life of its room of this generation, or in a later one.
 
-    def note(self, session_id: SessionId, reason: str) -> None:
-        """A session has ended; `reason` as in SessionEnded."""
+        A worker that another has taken the room from may not know yet, and end sessions as
+        TIMED_OUT that are well in the later life.
+        """
+        ended_in = self._generations.get(session_id)
+        return ended_in is not None and generation <= ended_in
+
+    def note(self, session_id: SessionId, reason: str, generation: int) -> None:
+        """A session has ended; `reason` and `generation` as in SessionEnded."""
         if reason not in FOR_GOOD:
             return
-        self._session_ids[session_id] = None
-        while len(self._session_ids) > self._capacity:
-            self._session_ids.popitem(last=False)
+        self._generations[session_id] = max(generation, self._generations.get(session_id, 0))
+        while len(self._generations) > self._capacity:
+            self._generations.popitem(last=False)

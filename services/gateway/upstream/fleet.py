@@ -146,7 +146,7 @@ class Fleet:
             return await self._attach(
                 Placement(link, place.worker_epoch, generation), resumption, tell
             )
-        if resumption.ticket.session_id in self._ended:
+        if self._ended.holds(resumption.ticket.session_id, place.generation):
             raise _session_ended()
         if not resumption.may_rejoin:
             raise Refusal(Code.UNAUTHORIZED, "RESUME_TOKEN_EXPIRED", "The token is too old.")

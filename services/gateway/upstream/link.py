@@ -242,9 +242,10 @@ class Link:
             case "room_settings":
                 self._settings.keep(message.room_settings, self)
             case "ended":
-                self._ended.note(SessionId(message.ended.session_id), message.ended.reason)
-                connection_id = _connection_of(message.ended)
-                self._news(connection_id, SessionEnded(message.ended.reason, message.ended.message))
+                ended = message.ended
+                self._ended.note(SessionId(ended.session_id), ended.reason, ended.generation)
+                connection_id = _connection_of(ended)
+                self._news(connection_id, SessionEnded(ended.reason, ended.message))
                 self.forget(connection_id)
             case _:
                 pass

@@ -85,9 +85,10 @@ class Delivery:
         if seat is None:
             return
         own = seat.unbind()
+        ended = Ended(session_id, reason, seat.connection_id, seat.room.generation, message)
         for watch in self._watches.all():
             if watch is own or seat.room_id in watch.kept:
-                self.push(watch, Ended(session_id, reason, seat.connection_id, message))
+                self.push(watch, ended)
         log.info("sfu.session.ended", session_id=session_id, peer_id=seat.peer_id, reason=reason)
 
     def keep_on(self, watch: Watch, room: Room) -> None:

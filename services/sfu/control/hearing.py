@@ -26,12 +26,17 @@ class Hearing:
         media: Media,
         rooms: Mapping[RoomId, Room],
         perform: Callable[[Room], None],
+        is_behind: Callable[[RoomId], bool],
         clock_ms: Callable[[], int],
     ) -> None:
-        """`perform` carries out what a room has decided."""
+        """`perform` carries out what a room has decided.
+
+        `is_behind`: whether a gateway does not catch up with what it is told of the room.
+        """
         self._media = media
         self._rooms = rooms
         self._perform = perform
+        self._is_behind = is_behind
         self._clock_ms = clock_ms
         self._task: asyncio.Task[None] | None = None
 
@@ -57,6 +62,8 @@ class Hearing:
             levels = await self._levels()
             for room in tuple(self._rooms.values()):
                 self._hear(room, levels)
+                # A word to each of a thousand sessions takes a while: others have their turn.
+                await asyncio.sleep(0)
 
     async def _levels(self) -> Mapping[ProducerId, int]:
         """How loud everybody was; nobody, where the engine does not say."""
@@ -67,8 +74,16 @@ class Hearing:
             return {}
 
     def _hear(self, room: Room, levels: Mapping[ProducerId, int]) -> None:
-        """A fault in one room costs no other one its speakers."""
+        """A fault in one room costs no other one its speakers.
+
+        All rooms may have news at once, so that together they could fill the stream of a gateway:
+        where it is behind, what has changed is told of a later interval.
+        """
         try:
+            # One that is over may have a successor by now.
+            is_over = self._rooms.get(room.room_id) is not room
+            if is_over or self._is_behind(room.room_id):
+                return
             if room.speakers.hear(levels, self._clock_ms()):
                 self._perform(room)
         except Exception:

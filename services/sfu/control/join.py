@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from services.common.ids import ConnectionId, RoomId, SessionId, WatchId
 from services.sfu.control.seat import Seat
+from services.sfu.core.grant import Grants
 from services.sfu.core.limit import MAX_PEERS_PER_ROOM
 from services.sfu.core.room import JoinRequest
 from services.sfu.core.settings import RoomSettings
@@ -42,6 +43,11 @@ class Join:
     resume_counter: int | None = None
     waiting_room: bool = False
     settings: RoomSettings | None = None
+
+    @property
+    def grants(self) -> Grants:
+        request = self.request
+        return Grants(request.may_publish, request.may_subscribe, request.may_moderate)
 
     def is_of(self, seat: Seat) -> bool:
         """Whether it is the seat's own join, asked for anew."""

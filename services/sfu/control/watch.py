@@ -29,11 +29,15 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A session is over for one of its connections. `reason` is UPPER_SNAKE, see SessionEnded."""
+    """A session is over for one of its connections. `reason` is UPPER_SNAKE, see SessionEnded.
+
+    `generation` is that of the room.
+    """
 
     session_id: SessionId
     reason: str
     connection_id: ConnectionId
+    generation: int
     # A moderator's words to the client.
     message: str = ""
 
@@ -111,6 +115,10 @@ class WatchBook:
         """Forget a stream; whether it was open."""
         watch.mailbox.close()
         return self._watches.pop(watch.watch_id, None) is not None
+
+    def is_behind(self, room_id: RoomId) -> bool:
+        """Whether a stream that tells of the room is read slowly: what can wait should."""
+        return any(w.mailbox.is_half_full and room_id in w.kept for w in self._watches.values())
 
     def all(self) -> tuple[Watch, ...]:
         return tuple(self._watches.values())

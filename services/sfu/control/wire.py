@@ -375,12 +375,13 @@ def watch_message_to_wire(message: WatchMessage) -> sfu_service_pb2.WatchRespons
             )
         case Kept(room_id=room_id, settings=settings):
             return sfu_service_pb2.WatchResponse(room_settings=settings_to_wire(room_id, settings))
-        case Ended(session_id=session_id, reason=reason, connection_id=connection_id):
+        case Ended(session_id=session_id, connection_id=connection_id):
             return sfu_service_pb2.WatchResponse(
                 ended=sfu_service_pb2.SessionEnded(
                     session_id=session_id,
-                    reason=reason,
+                    reason=message.reason,
                     connection_id=connection_to_wire(connection_id, session_id),
+                    generation=message.generation,
                     message=message.message,
                 )
             )

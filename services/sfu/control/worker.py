@@ -35,6 +35,7 @@ from services.sfu.control.seat import Call, Seat, SeatBook, given, no_such_sessi
 from services.sfu.control.watch import Ended, Watch, WatchBook
 from services.sfu.core.description import SdpFormat
 from services.sfu.core.effect import Effect, KeepSettings, Message, TellOperator
+from services.sfu.core.grant import set_grants
 from services.sfu.core.limit import check_id, check_name, check_request_id
 from services.sfu.core.peer import Producer, Session
 from services.sfu.core.port import Media
@@ -79,7 +80,7 @@ class Worker:
         self.operators = OperatorBook()
         self.delivery = Delivery(self.seats, self.operators, self.watches, sdp, self.close_watch)
         self.clock_ms = clock_ms
-        self.hearing = Hearing(media, self.rooms, self._perform, clock_ms)
+        self.hearing = Hearing(media, self.rooms, self._perform, self.watches.is_behind, clock_ms)
         self.listener = Listener(self.seats, self._guarded, clock_ms)
         self._timers: dict[RoomId, asyncio.TimerHandle] = {}
         self._performing: set[RoomId] = set()
@@ -129,6 +130,7 @@ class Worker:
             seat.overtake(join.resume_counter)
             return self._attach(seat, join.as_attach(join.resume_counter), answer)
         if seat is not None:
+            self._asked_again(seat, join)
             stored = seat.replies.find(join.request_id, digest)
             if stored is not None:
                 return cast(Answer, given(stored))
@@ -165,13 +167,31 @@ class Worker:
             self._perform(room)
             raise
 
+    def _asked_again(self, seat: Seat, join: Join) -> None:
+        """A join is repeated: what its gateway may have got no word of, or could not give, counts.
+
+        The client may have shown another token since, which a gateway without a reply has nobody to
+        tell of; and the reply says nothing of who speaks. An earlier connection changes nothing.
+        """
+        watch_id = seat.watch.watch_id if seat.watch is not None else None
+        is_own = (watch_id, seat.connection_id) == (join.watch_id, join.connection_id)
+        if not (is_own and join.is_of(seat)):
+            return
+
+        def catch_up() -> None:
+            set_grants(seat.room, seat.session, join.grants)
+            seat.room.speakers.tell_again(seat.session)
+
+        with bound(room_id=join.room_id, session_id=seat.session_id):
+            self._run(seat, catch_up)
+
     def _join_again(
         self, seat: Seat, join: Join, digest: bytes, answer: Callable[[Seat], Answer]
     ) -> Answer:
         """Answer the gateway of a seat that asks for it anew: it had no reply, and so has no key.
 
         The id of the watch proves that it is the same gateway. The seat stays as it was first asked
-        for. Raises Refusal.
+        for, but for the grants. Raises Refusal.
         """
         if seat.watch is None or seat.watch.watch_id != join.watch_id or not join.is_of(seat):
             raise Refusal(Code.INVALID_MESSAGE, "ALREADY_JOINED", "The session has joined.")
@@ -201,9 +221,9 @@ class Worker:
         def rebind() -> Answer:
             is_repeat = seat.watch is watch and seat.connection_id == attach.connection_id
             if seat.watch is not None and not is_repeat:
-                self.delivery.push(
-                    seat.watch, Ended(seat.session_id, "REPLACED", seat.connection_id)
-                )
+                generation = seat.room.generation
+                ended = Ended(seat.session_id, "REPLACED", seat.connection_id, generation)
+                self.delivery.push(seat.watch, ended)
             seat.attach(attach.counter, watch, attach.connection_id)
             self.delivery.keep_on(watch, seat.room)
             seat.room.attach(seat.session)

@@ -93,6 +93,33 @@ async def test_gateway_that_had_no_reply_gets_the_seat_under_another_request_id(
     assert await gateway.stub.JoinRoom(request, timeout=DEADLINE_S) == second
 
 
+@pytest.mark.parametrize("request_id", ["s-exam-ann/0", "another"])
+async def test_token_that_was_shown_before_the_join_is_asked_for_anew_counts(
+    gateway: Gateway, request_id: str
+) -> None:
+    # The gateway had no reply, and so no seat to tell of the token but by asking to join again.
+    stream = await gateway.watch()
+    ann = await gateway.join(stream, "ann")
+    request = gateway.join_request(stream, "ann")
+    request.request_id, request.may_publish = request_id, False
+    await gateway.stub.JoinRoom(request, timeout=DEADLINE_S)
+    await ann.transport(room_pb2.DIRECTION_SEND)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await ann.produce()
+    assert refusal_of(error.value).reason == "MAY_NOT_PUBLISH"
+
+
+async def test_join_that_an_earlier_connection_repeats_changes_no_grants(gateway: Gateway) -> None:
+    stream = await gateway.watch()
+    ann = await gateway.join(stream, "ann")
+    await ann.attach(await gateway.watch("g2"), "c2")
+    request = gateway.join_request(stream, "ann")
+    request.may_publish = False
+    await gateway.stub.JoinRoom(request, timeout=DEADLINE_S)
+    await ann.transport(room_pb2.DIRECTION_SEND)
+    assert await ann.produce()
+
+
 @pytest.mark.parametrize("stranger", ["watch", "peer", "role", "room"])
 async def test_second_join_of_a_session_by_anyone_else_is_refused(
     gateway: Gateway, stranger: str

@@ -137,6 +137,30 @@ async def test_fault_in_one_room_costs_no_other_room_its_speakers(
     assert len((await next_speakers(stream, eve)).speakers) == 1
 
 
+async def test_news_of_very_many_rooms_at_once_do_not_fill_the_stream_of_a_gateway(
+    running: RunningWorker, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As with 8,192 and ten rooms of a thousand.
+    capacity, rooms = 16, 24
+    quiet, stream = await gateway.watch("g0"), await gateway.watch()
+    (watch,) = [one for one in running.worker.watches.all() if one.gateway_id == "g1"]
+    levels: dict[ProducerId, int] = {}
+    for number in range(rooms):
+        ada = await gateway.join(quiet, f"ada{number}", room_id=f"room{number}")
+        await gateway.join(stream, f"eve{number}", room_pb2.ROLE_PROCTOR, room_id=f"room{number}")
+        levels[await microphone(ada)] = SPEECH
+        while (await stream.next()).event.WhichOneof("event") != "producer_new":
+            pass
+    monkeypatch.setattr(watch.mailbox, "_capacity", capacity)
+    running.media.levels = levels
+    told: set[str] = set()
+    while len(told) < rooms:
+        event = (await stream.next()).event
+        assert len(event.speakers_active.speakers) == 1
+        told.add(event.session_id)
+    assert not watch.mailbox.has_overflown
+
+
 async def test_session_on_a_new_connection_is_told_again(
     running: RunningWorker, gateway: Gateway
 ) -> None:
@@ -148,6 +172,20 @@ async def test_session_on_a_new_connection_is_told_again(
     other = await gateway.watch("g2")
     await eve.attach(other, "c2")
     assert len((await next_speakers(other, eve)).speakers) == 1
+
+
+async def test_session_that_asks_for_its_room_anew_is_told_again(
+    running: RunningWorker, gateway: Gateway
+) -> None:
+    ada = await gateway.join(await gateway.watch("g0"), "ada")
+    stream = await gateway.watch()
+    eve = await gateway.join(stream, "eve", room_pb2.ROLE_PROCTOR)
+    running.media.levels = {await microphone(ada): SPEECH}
+    assert len((await next_speakers(stream, eve)).speakers) == 1
+    # The state of a room says nothing of who speaks.
+    again = gateway.join_request(stream, "eve", room_pb2.ROLE_PROCTOR)
+    await gateway.stub.JoinRoom(again, timeout=DEADLINE_S)
+    assert len((await next_speakers(stream, eve)).speakers) == 1
 
 
 async def test_operator_sees_who_speaks(running: RunningWorker, gateway: Gateway) -> None:

@@ -100,6 +100,10 @@ async def test_session_that_stays_lost_is_timed_out_for_everyone() -> None:
             "participant_left",
         ]
         assert told[-1].participant_left.reason == "TIMED_OUT"
+        # The gateway may know of a later life of the room, in which the session goes on.
+        ended = (await staying.next()).ended
+        assert (ended.session_id, ended.reason) == (candidate.session_id, "TIMED_OUT")
+        assert ended.generation == candidate.generation
         assert running.media.is_empty
 
 

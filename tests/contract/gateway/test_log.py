@@ -110,6 +110,8 @@ async def test_resumed_session_is_logged_under_its_own_names_and_without_its_tok
         await ada.cut()
         async with resumed(gateway.url, ada) as back:
             await back.ask("transport:create", {"direction": "send"}, correlationId="after")
+            async with joined(gateway, "proctor", "Pat"):
+                await back.event("participant:joined")
 
     logged = read(lines)
     (was_resumed,) = [line for line in logged if line["event"] == "gateway.session.resumed"]
@@ -121,6 +123,8 @@ async def test_resumed_session_is_logged_under_its_own_names_and_without_its_tok
         assert line.get("session_id", was_resumed["session_id"]) == was_resumed["session_id"]
         assert line.get("peer_id", ada.peer_id) == ada.peer_id
     assert any("peer_id" in line for line in after)
+    (unasked,) = [line for line in logged if line.get("type") == "participant:joined"]
+    assert unasked["session_id"] == was_resumed["session_id"]
     for token in (ada.resume_token, back.resume_token):
         assert token.startswith("r1.")
     assert "r1." not in lines.getvalue()

@@ -75,6 +75,14 @@ def test_token_is_renewed_as_long_as_there_is_one() -> None:
     assert stage.feed(Beat()) == []
 
 
+def test_token_of_a_session_that_has_ended_is_not_renewed_while_its_leave_is_answered() -> None:
+    stage = Stage().join()
+    (leave,) = stage.receive("room:leave", {})
+    assert isinstance(leave, Call)
+    stage.feed(SessionEnded("LEFT"))
+    assert stage.feed(Beat()) == []
+
+
 def test_missed_events_follow_the_answer_and_then_those_that_overtook_it() -> None:
     stage = Stage()
     effect = asking(stage)

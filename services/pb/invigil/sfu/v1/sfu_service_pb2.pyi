@@ -372,6 +372,7 @@ class SessionEnded(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     reason: _builtins.str
@@ -380,6 +381,8 @@ class SessionEnded(_message.Message):
     """
     connection_id: _builtins.str
     """As in SessionEvent."""
+    generation: _builtins.int
+    """Of the room, as in SessionCall: a session that has joined a later life of it meanwhile goes on there."""
     message: _builtins.str
     """What the moderator gave as a reason, for the one it concerns. May be empty."""
     def __init__(
@@ -388,11 +391,12 @@ class SessionEnded(_message.Message):
         session_id: _builtins.str = ...,
         reason: _builtins.str = ...,
         connection_id: _builtins.str = ...,
+        generation: _builtins.int = ...,
         message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "message", b"message", "reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "generation", b"generation", "message", b"message", "reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
