@@ -48,6 +48,7 @@ export class Inquiry {
     this.#dialog.showModal();
     this.#reason.focus();
   }
+
   /** The backdrop is the dialog itself, as an event's target. */
   #isOutside({ target, clientX, clientY }: MouseEvent): boolean {
     const { left, right, top, bottom } = this.#dialog.getBoundingClientRect();
