@@ -1,6 +1,9 @@
 """What a proctor decides in the console: about candidates, about who waits, about the room."""
 
+import asyncio
+import json
 import time
+from contextlib import AsyncExitStack
 
 import jwt
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from scripts.token import mint
 from tests.e2e.conftest import OpenTab
 from tests.support.chromium import ChromiumTab
-from tests.support.client import Client, RefusedError, joined
+from tests.support.client import Client, RefusedError, connected, joined
 from tests.support.cluster import Cluster
 from tests.support.console import part, until_data, until_says
 from tests.support.poll import until
@@ -56,6 +59,16 @@ async def until_shown(tab: ChromiumTab, name: str, *, is_shown: bool) -> None:
 
 async def reply_of(client: Client, message: str) -> None:
     await client.ask("message:send", {"body": {"text": message}})
+
+
+async def waiting(cluster: Cluster, room: str, name: str, stack: AsyncExitStack) -> Client:
+    """A candidate at the door, until `stack` is left."""
+    client = await stack.enter_async_context(connected(cluster.socket_url))
+    await client.authenticate(candidate_token(cluster, room, name), room)
+    join = {"type": "room:join", "payload": {"roomId": room, "displayName": name}}
+    await client.send_text(json.dumps({**join, "timestamp": 1, "correlationId": "join"}))
+    await client.event("room:waiting")
+    return client
 
 
 async def test_candidate_is_muted_and_paused_and_let_go_again_from_its_tile(
@@ -159,6 +172,124 @@ async def test_those_who_wait_are_let_in_or_turned_away(
     await ada.until_good()
     await until_says(proctor, "count", "1 candidate")
     await until_shown(proctor, "lobby", is_shown=False)
+
+
+async def test_list_of_those_who_wait_is_there_again_after_one_was_turned_away(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    proctor = await opened(cluster, room, open_tab, waiting_room=True)
+    async with AsyncExitStack() as stack:
+        for name in ("Ada", "Bob", "Cleo"):
+            await waiting(cluster, room, name, stack)
+        await until_says(proctor, "lobby", "3 are waiting")
+        await part(proctor, "lobby").click()
+        await proctor.page.get_by_test_id("reject").nth(1).click()
+        await part(proctor, "inquiry-cancel").click()
+        await until_shown(proctor, "lobby-list", is_shown=True)
+        focused = "document.activeElement.textContent"
+        assert await proctor.evaluate(focused) == "Turn away… Bob"
+        await proctor.page.keyboard.press("Enter")
+        await part(proctor, "inquiry-confirm").click()
+        await until_says(proctor, "lobby", "2 are waiting")
+        await until_shown(proctor, "lobby-list", is_shown=True)
+
+        async def is_at_next() -> bool:
+            return bool(await proctor.evaluate(focused) == "Let in Cleo")
+
+        await until(is_at_next, "the focus is on who is next")
+
+
+async def test_all_who_wait_are_let_in_at_once_however_many(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    proctor = await opened(cluster, room, open_tab, waiting_room=True)
+    async with AsyncExitStack() as stack:
+        # More than a session may have requests under way, and more than it may send in one go.
+        count = 130
+        await asyncio.gather(
+            *(waiting(cluster, room, f"Candidate{number}", stack) for number in range(count))
+        )
+        await until_says(proctor, "lobby", f"{count} are waiting")
+        await part(proctor, "lobby").click()
+        await part(proctor, "admit-all").click()
+        await until_says(proctor, "count", f"{count} candidates")
+        await until_shown(proctor, "lobby-list", is_shown=False)
+        assert not await part(proctor, "desk-problem").is_visible()
+
+
+async def test_menu_is_closed_by_its_own_button_and_moves_to_that_of_another(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    proctor = await opened(cluster, room, open_tab)
+    async with (
+        joined(cluster.socket_url, candidate_token(cluster, room, "Ada"), room, "Ada"),
+        joined(cluster.socket_url, candidate_token(cluster, room, "Bob"), room, "Bob"),
+    ):
+        await until_says(proctor, "count", "2 candidates")
+        menu = part(proctor, "actions")
+        ada, bob = (
+            proctor.page.get_by_test_id("tile").filter(has_text=name).get_by_test_id("tile-more")
+            for name in ("Ada", "Bob")
+        )
+        for name, button, other in (("Ada", ada, bob), ("Bob", bob, ada)):
+            await button.click()
+            assert await menu.get_attribute("aria-label") == f"Actions for {name}"
+            assert await menu.is_visible()
+            assert await button.get_attribute("aria-expanded") == "true"
+            assert await other.get_attribute("aria-expanded") == "false"
+        await bob.click()
+        assert not await menu.is_visible()
+        assert await bob.get_attribute("aria-expanded") == "false"
+        await bob.press("Enter")
+        assert await menu.is_visible()
+
+
+async def test_only_a_press_beside_the_question_closes_it(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    proctor = await opened(cluster, room, open_tab)
+    async with joined(cluster.socket_url, candidate_token(cluster, room, "Ada"), room, "Ada"):
+        await until_says(proctor, "tile-name", "Ada")
+        await open_menu(proctor)
+        await part(proctor, "action-remove").click()
+        dialog = part(proctor, "inquiry")
+        box = await dialog.bounding_box()
+        assert box is not None
+        mouse = proctor.page.mouse
+        # In the padding; then from the words to beside the dialog, as when text is marked.
+        await mouse.click(box["x"] + 5, box["y"] + 5)
+        await part(proctor, "inquiry-reason").hover()
+        await mouse.down()
+        await mouse.move(box["x"] - 40, box["y"])
+        await mouse.up()
+        assert await dialog.is_visible()
+        await mouse.click(box["x"] - 40, box["y"])
+        await until_shown(proctor, "inquiry", is_shown=False)
+
+
+async def test_message_meant_for_one_who_has_left_goes_to_nobody_else(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    proctor = await opened(cluster, room, open_tab)
+    ada_token = candidate_token(cluster, room, "Ada")
+    async with joined(
+        cluster.socket_url, candidate_token(cluster, room, "Bob"), room, "Bob"
+    ) as bob:
+        async with joined(cluster.socket_url, ada_token, room, "Ada") as ada:
+            await until_says(proctor, "count", "2 candidates")
+            await part(proctor, "post").click()
+            await part(proctor, "message-to").select_option("Ada")
+            await part(proctor, "message-text").fill("Your answer is not saved.")
+            await ada.request("room:leave")
+            await until_says(proctor, "count", "1 candidate")
+        await part(proctor, "message-text").press("Enter")
+        await until_says(proctor, "messages", "You to Ada")
+        await until_says(proctor, "messages", "Not sent. They have left.")
+        async with joined(cluster.socket_url, ada_token, room, "Ada") as ada:
+            await until_says(proctor, "count", "2 candidates")
+            await proctor.page.get_by_text("Send again").click()
+            await ada.event("message", body={"text": "Your answer is not saved."})
+        assert not any(event.type == "message" for event in bob.events)
 
 
 async def test_room_is_locked_for_whoever_is_new(

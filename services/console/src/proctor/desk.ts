@@ -30,6 +30,7 @@ export class Desk {
   readonly #lobby: Lobby;
   readonly #lock = part<HTMLButtonElement>("lock");
   readonly #problem = part("desk-problem");
+  #isAdmitting = false;
   #problemTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** `onWrite`: a message is to be written to this candidate. */
@@ -39,6 +40,7 @@ export class Desk {
     this.#lobby = new Lobby({
       onAdmit: (peer) => this.#admit(peer),
       onReject: (peer) => this.#askToReject(peer),
+      onAdmitAll: (peers) => void this.#admitAll(peers),
     });
     this.#lock.addEventListener("click", () => void this.#toggleLock());
     this.showRoom(call.room);
@@ -103,13 +105,48 @@ export class Desk {
     );
   }
 
+  /** One after the other: the server lets only so many requests wait. Ends where one is refused. */
+  async #admitAll(peers: readonly WaitingPeer[]): Promise<void> {
+    if (this.#isAdmitting) return;
+    this.#isAdmitting = true;
+    try {
+      for (const { peerId } of peers) {
+        // Who has left meanwhile, or was let in by another proctor, is no reason to stop.
+        if (this.#call.room.waiting.has(peerId)) await this.#admitOne(peerId);
+      }
+      this.#say("");
+    } catch (error) {
+      this.#say(`Could not let all in. ${errorWords(CallError.from(error))}`);
+    } finally {
+      this.#isAdmitting = false;
+    }
+  }
+
+  async #admitOne(peerId: string): Promise<void> {
+    try {
+      await this.#call.moderation.admit(peerId);
+    } catch (thrown) {
+      const error = CallError.from(thrown);
+      if (error.code === "NOT_FOUND") return;
+      if (error.code !== "RATE_LIMITED" || error.retryAfterMs === undefined) throw error;
+      const { retryAfterMs } = error;
+      await new Promise((resolve) => setTimeout(resolve, retryAfterMs));
+      await this.#admitOne(peerId);
+    }
+  }
+
   #askToReject({ peerId, displayName }: WaitingPeer): void {
-    this.#inquiry.ask(rejectionQuestion(displayName), (reason) => {
-      void this.#try(
-        () => this.#call.moderation.reject(peerId, reason),
-        (error) => `Could not turn ${displayName} away. ${errorWords(error)}`,
-      );
-    });
+    this.#inquiry.ask(
+      rejectionQuestion(displayName),
+      (reason) => {
+        void this.#try(
+          () => this.#call.moderation.reject(peerId, reason),
+          (error) => `Could not turn ${displayName} away. ${errorWords(error)}`,
+        );
+      },
+      // The dialog has closed the list, where others wait.
+      () => this.#lobby.goOn(peerId),
+    );
   }
 
   async #toggleLock(): Promise<void> {

@@ -5,6 +5,8 @@ import { waitingWords } from "../words/moderation";
 export interface LobbyEvents {
   onAdmit: (peer: WaitingPeer) => void;
   onReject: (peer: WaitingPeer) => void;
+  /** In the order of their coming. */
+  onAdmitAll: (peers: readonly WaitingPeer[]) => void;
 }
 
 /** Who waits to be let in: a button that is there while anybody does, and the list behind it. */
@@ -19,9 +21,7 @@ export class Lobby {
 
   constructor(events: LobbyEvents) {
     this.#events = events;
-    this.#all.addEventListener("click", () => {
-      for (const peer of this.#waiting) events.onAdmit(peer);
-    });
+    this.#all.addEventListener("click", () => events.onAdmitAll(this.#waiting));
   }
 
   /** In the order of their coming. */
@@ -37,7 +37,17 @@ export class Lobby {
     this.#all.hidden = waiting.length < 2;
     this.#button.hidden = waiting.length === 0;
     say(part("lobby-label"), waitingWords(waiting.length));
+    // What is in a button is not read out by itself, nor what is shown along with its first words.
+    say(part("lobby-words"), waiting.length === 0 ? "" : waitingWords(waiting.length));
     if (waiting.length === 0 && this.#popover.matches(":popover-open")) this.#popover.hidePopover();
+  }
+
+  /** Back to the list from a question about this one, while anybody waits. */
+  goOn(peerId: string): void {
+    if (this.#waiting.length === 0) return;
+    this.#popover.showPopover();
+    const row = this.#rows.get(peerId) ?? this.#list.firstElementChild;
+    row?.querySelector<HTMLElement>("button")?.focus();
   }
 
   #append(peer: WaitingPeer): void {

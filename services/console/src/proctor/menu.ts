@@ -11,22 +11,31 @@ export class Menu {
   readonly #onChosen: (participant: Participant, deed: Deed) => void;
   #participant: Participant | undefined;
   #anchor: HTMLElement | undefined;
+  // The button that the menu was open for when it was pressed: the browser closes it before the click.
+  #closing: HTMLElement | undefined;
 
   constructor(onChosen: (participant: Participant, deed: Deed) => void) {
     this.#onChosen = onChosen;
     this.#root.addEventListener("keydown", (event) => this.#onKey(event));
+    // `toggle` would come too late where a press on another button has closed it and opens it again.
+    this.#root.addEventListener("beforetoggle", (event) => {
+      if ((event as ToggleEvent).newState === "closed") this.#forget();
+    });
     this.#root.addEventListener("toggle", (event) => {
       if ((event as ToggleEvent).newState !== "closed") return;
-      this.#anchor?.setAttribute("aria-expanded", "false");
       // Where the choice has moved the focus on already, it stays there.
       const { activeElement } = document;
       if (!activeElement || activeElement === document.body) this.#anchor?.focus();
-      this.#participant = undefined;
     });
+    addEventListener("pointerdown", ({ target }) => this.#onPress(target as Node), true);
+    addEventListener("keydown", () => this.#onPress(null), true);
   }
 
-  /** Opens beside the button that was pressed. */
+  /** Opens beside the button that was pressed, or stays closed if that press has closed it. */
   open(participant: Participant, anchor: HTMLElement): void {
+    const isClosing = this.#closing === anchor;
+    this.#closing = undefined;
+    if (isClosing) return;
     this.#anchor = anchor;
     this.#fill(participant);
     this.#root.setAttribute("aria-label", `Actions for ${participant.displayName}`);
@@ -42,6 +51,16 @@ export class Menu {
     const participant = find(this.#participant.peerId);
     if (!participant) this.#root.hidePopover();
     else if (participant !== this.#participant) this.#fill(participant);
+  }
+
+  #forget(): void {
+    this.#anchor?.setAttribute("aria-expanded", "false");
+    this.#participant = undefined;
+  }
+
+  #onPress(target: Node | null): void {
+    const isOwn = this.#participant !== undefined && this.#anchor?.contains(target);
+    this.#closing = isOwn ? this.#anchor : undefined;
   }
 
   get #items(): HTMLButtonElement[] {

@@ -1,7 +1,7 @@
 import type { Call, Participant, Roster, TextMessage } from "@invigil/client";
 import { Conversation } from "../message/conversation";
 import { part, say } from "../page/dom";
-import { addresseeWords, type TextBody, textOf } from "../words/message";
+import { addresseeWords, goneWords, type TextBody, textOf } from "../words/message";
 
 // Of the choice: no peer has an empty id.
 const EVERYONE = "";
@@ -16,6 +16,8 @@ export class Post {
   readonly #conversation: Conversation;
   readonly #onToggled: () => void;
   #unread = 0;
+  // Those of the list, by peer id, and whoever is chosen and has left.
+  #known: ReadonlyMap<string, Participant> = new Map();
 
   /** `onToggled`: the wall has more or less room. */
   constructor(call: Call, onToggled: () => void) {
@@ -43,16 +45,30 @@ export class Post {
     part("message-text").focus();
   }
 
-  /** Those who can be written to; a choice that is gone falls back to everyone. */
+  /**
+   * Those who can be written to. Whoever is chosen stays so, under another id too, and also when they
+   * have left: what is meant for one must not go to everyone.
+   */
   update(candidates: readonly Participant[]): void {
-    const before = this.#to.value;
-    const options = candidates.map(({ peerId, displayName }) => new Option(displayName, peerId));
-    const key = JSON.stringify(candidates.map(({ peerId, displayName }) => [peerId, displayName]));
+    const before = this.#known.get(this.#to.value);
+    const chosen =
+      before &&
+      (candidates.find(({ peerId }) => peerId === before.peerId) ??
+        candidates.find(({ userId }) => userId === before.userId) ??
+        before);
+    const gone = chosen && !candidates.includes(chosen) ? [chosen] : [];
+    const named = [
+      ...candidates.map(({ peerId, displayName }) => [peerId, displayName] as const),
+      ...gone.map(({ peerId, displayName }) => [peerId, goneWords(displayName)] as const),
+    ];
+    this.#known = new Map([...candidates, ...gone].map((one) => [one.peerId, one]));
+    const key = JSON.stringify(named);
     // A list that is open closes when it is written anew.
     if (this.#to.dataset.key === key) return;
     this.#to.dataset.key = key;
+    const options = named.map(([peerId, words]) => new Option(words, peerId));
     this.#to.replaceChildren(new Option("Everyone", EVERYONE), ...options);
-    this.#to.value = candidates.some(({ peerId }) => peerId === before) ? before : EVERYONE;
+    this.#to.value = chosen?.peerId ?? EVERYONE;
   }
 
   hear({ from, to, body }: TextMessage, roster: Roster): void {
@@ -64,15 +80,20 @@ export class Post {
   }
 
   #address(): { own: string; send: (text: string) => Promise<void> } {
-    const to = this.#to.value;
-    const name = to === EVERYONE ? "everyone" : (this.#to.selectedOptions[0]?.text ?? "");
+    const one = this.#known.get(this.#to.value);
     return {
-      own: addresseeWords("You", name),
+      own: addresseeWords("You", one?.displayName ?? "everyone"),
       send: (text) => {
         const body: TextBody = { text };
-        return this.#call.send({ ...body }, to === EVERYONE ? undefined : to);
+        return this.#call.send({ ...body }, one && this.#presentIdOf(one));
       },
     };
+  }
+
+  /** Who has come back under another id can be written to under that one. */
+  #presentIdOf({ peerId, userId }: Participant): string {
+    if (this.#known.has(peerId)) return peerId;
+    return [...this.#known.values()].find((one) => one.userId === userId)?.peerId ?? peerId;
   }
 
   #toggle(open: boolean): void {

@@ -29,6 +29,7 @@ export const TOO_LONG = "Too long to send. Shorten it, or send it in parts.";
 export function speechProblem(thrown: unknown): string {
   const error = CallError.from(thrown);
   if (error.code === "RATE_LIMITED") return "That was too fast. Wait a moment, then try again.";
+  if (error.reason === "PEER_NOT_FOUND") return "They have left.";
   return error.words;
 }
 
@@ -43,6 +44,11 @@ export function handWords(isRaised: boolean): string {
 /** The page's title while it is behind another one and messages are unread. */
 export function titleWords(title: string, unread: number): string {
   return unread === 0 ? title : `(${unread}) ${title}`;
+}
+
+/** Of one who was to be written to and is not in the room. */
+export function goneWords(name: string): string {
+  return `${name} (has left)`;
 }
 
 /** Above a message: from whom, and to whom. */

@@ -26,9 +26,11 @@ test("a message is as long as its JSON in UTF-8, of which the server takes 4 KiB
   expect(isTooLong("\n".repeat(2043))).toBe(true);
 });
 
-test("who writes too fast is told to wait, and not that the server is busy", () => {
+test("what was not sent says why: too fast, and not that the server is busy; or to one who has left", () => {
   const tooFast = new CallError("RATE_LIMITED", "TOO_MUCH_SAID", "5 a second");
   expect(speechProblem(tooFast)).toBe("That was too fast. Wait a moment, then try again.");
+  const gone = new CallError("NOT_FOUND", "PEER_NOT_FOUND", "");
+  expect(speechProblem(gone)).toBe("They have left.");
   expect(speechProblem(new CallError("TIMEOUT", "", ""))).toBe("The server does not answer.");
 });
 
