@@ -361,6 +361,31 @@ async def test_messages_go_to_one_or_to_all_and_what_comes_is_marked_until_read(
         ]
 
 
+async def test_long_word_does_not_take_the_walls_room(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    proctor = await opened(cluster, room, open_tab)
+    async with joined(
+        cluster.socket_url, candidate_token(cluster, room, "Ada"), room, "Ada"
+    ) as ada:
+        await part(proctor, "post").click()
+        panel = part(proctor, "post-panel")
+        before = await panel.bounding_box()
+        await reply_of(ada, "x" * 3000)
+        await until_says(proctor, "messages", "x" * 3000)
+        assert await panel.bounding_box() == before
+
+
+async def test_phones_bar_holds_what_its_buttons_say(
+    cluster: Cluster, room: str, open_tab: OpenTab
+) -> None:
+    proctor = await opened(cluster, room, open_tab)
+    await proctor.page.set_viewport_size({"width": 390, "height": 844})
+    overflowing = """[...document.querySelectorAll(".bar-controls button")]
+        .filter((button) => button.scrollWidth > button.clientWidth).map((b) => b.textContent)"""
+    assert await proctor.evaluate(overflowing) == []
+
+
 async def test_decision_that_fails_says_why(cluster: Cluster, room: str, open_tab: OpenTab) -> None:
     claims = {"sub": "grace", "room": room, "role": "proctor", "create": True, "moderate": False}
     token = jwt.encode({**claims, "exp": int(time.time()) + 600}, cluster.secret, "HS256")
