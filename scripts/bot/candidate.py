@@ -66,8 +66,8 @@ class Candidate:
         """Raises TurnedAwayError when coming back makes no sense."""
         pitch_hz = PITCHES_HZ[self._part.number % len(PITCHES_HZ)]
         sounds = await asyncio.to_thread(compose, pitch_hz)
-        # Each begins elsewhere, so that not all are quiet at once.
-        begin = self._part.number * 83 % len(sounds)
+        # Each begins elsewhere, so that six take turns.
+        begin = self._part.number * 247 % len(sounds)
         sounds = sounds[begin:] + sounds[:begin]
         wait_s = FIRST_WAIT_S
         while True:
