@@ -86,9 +86,9 @@ class Delivery:
             return
         own = seat.unbind()
         ended = Ended(session_id, reason, seat.connection_id, seat.room.generation, message)
-        for watch in self._watches.all():
-            if watch is own or seat.room_id in watch.kept:
-                self.push(watch, ended)
+        told = self._watches.of_room(seat.room_id)
+        for watch in told | {own} if own is not None else told:
+            self.push(watch, ended)
         log.info("sfu.session.ended", session_id=session_id, peer_id=seat.peer_id, reason=reason)
 
     def keep_on(self, watch: Watch, room: Room) -> None:

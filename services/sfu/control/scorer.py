@@ -64,7 +64,7 @@ class Scorer:
 
         It is then among `behind`: its other rooms do not wait for it again.
         """
-        watches = self._watches_of(room)
+        watches = self._worker.watches.of_room(room.room_id)
         for producer_ids in slices(room):
             if behind & watches or not await self._is_heard(watches):
                 behind.update(watch for watch in watches if watch.mailbox.is_half_full)
@@ -79,10 +79,6 @@ class Scorer:
                 return True
             await asyncio.sleep(PATIENCE_S)
         return False
-
-    def _watches_of(self, room: Room) -> set[Watch]:
-        seats = map(self._worker.seats.get, room.roster.sessions)
-        return {seat.watch for seat in seats if seat is not None and seat.watch is not None}
 
 
 def slices(room: Room) -> list[list[ProducerId]]:

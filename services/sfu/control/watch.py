@@ -116,9 +116,13 @@ class WatchBook:
         watch.mailbox.close()
         return self._watches.pop(watch.watch_id, None) is not None
 
+    def of_room(self, room_id: RoomId) -> set[Watch]:
+        """The streams of the gateways that have had a session in the room."""
+        return {watch for watch in self._watches.values() if room_id in watch.kept}
+
     def is_behind(self, room_id: RoomId) -> bool:
         """Whether a stream that tells of the room is read slowly: what can wait should."""
-        return any(w.mailbox.is_half_full and room_id in w.kept for w in self._watches.values())
+        return any(watch.mailbox.is_half_full for watch in self.of_room(room_id))
 
     def all(self) -> tuple[Watch, ...]:
         return tuple(self._watches.values())
