@@ -19,19 +19,6 @@ from tests.support.poll import until
 pytestmark = pytest.mark.timeout(300)
 
 
-def proctor_link(cluster: Cluster, room: str, *, waiting_room: bool = False) -> str:
-    token = mint(
-        secret=cluster.secret,
-        room=room,
-        user="grace",
-        role="proctor",
-        name="Grace",
-        create=True,
-        waiting_room=waiting_room,
-    )
-    return f"{cluster.origin}/proctor#token={token}&room={room}"
-
-
 def candidate_token(cluster: Cluster, room: str, name: str) -> str:
     return mint(secret=cluster.secret, room=room, user=name.lower(), role="candidate", name=name)
 
@@ -40,7 +27,7 @@ async def opened(
     cluster: Cluster, room: str, open_tab: OpenTab, *, waiting_room: bool = False
 ) -> ChromiumTab:
     """The page of a proctor who is in the room, which it has opened."""
-    tab = await open_tab(proctor_link(cluster, room, waiting_room=waiting_room))
+    tab = await open_tab(cluster.link(room, "proctor", "Grace", waiting_room=waiting_room))
     await tab.until_good()
     return tab
 
@@ -57,7 +44,7 @@ async def until_shown(tab: ChromiumTab, name: str, *, is_shown: bool) -> None:
     await until(is_so, f"{name} is {'shown' if is_shown else 'hidden'}")
 
 
-async def reply_of(client: Client, message: str) -> None:
+async def say(client: Client, message: str) -> None:
     await client.ask("message:send", {"body": {"text": message}})
 
 
@@ -334,7 +321,7 @@ async def test_messages_go_to_one_or_to_all_and_what_comes_is_marked_until_read(
         joined(cluster.socket_url, candidate_token(cluster, room, "Bob"), room, "Bob") as bob,
     ):
         await until_says(proctor, "count", "2 candidates")
-        await reply_of(ada, "<b>May I</b> leave?")
+        await say(ada, "<b>May I</b> leave?")
         await until_says(proctor, "post-unread", "1")
         await part(proctor, "post").click()
         await until_says(proctor, "messages", "<b>May I</b> leave?")
@@ -371,7 +358,7 @@ async def test_long_word_does_not_take_the_walls_room(
         await part(proctor, "post").click()
         panel = part(proctor, "post-panel")
         before = await panel.bounding_box()
-        await reply_of(ada, "x" * 3000)
+        await say(ada, "x" * 3000)
         await until_says(proctor, "messages", "x" * 3000)
         assert await panel.bounding_box() == before
 

@@ -99,7 +99,9 @@ class Cluster:
     def grpc_address(self) -> str:
         return f"127.0.0.1:{self.grpc_port}"
 
-    def token(self, room: str, role: str, name: str, *, ttl_s: int = 3600) -> str:
+    def token(
+        self, room: str, role: str, name: str, *, ttl_s: int = 3600, waiting_room: bool = False
+    ) -> str:
         """A signed token; the user's id is made of the name."""
         return token.mint(
             secret=self.secret,
@@ -109,12 +111,14 @@ class Cluster:
             name=name,
             ttl_s=ttl_s,
             create=True,
+            waiting_room=waiting_room,
         )
 
-    def link(self, room: str, role: str, name: str) -> str:
+    def link(self, room: str, role: str, name: str, *, waiting_room: bool = False) -> str:
         """The console's page for `role`, as `make run` prints it."""
         page = "candidate" if role == "candidate" else "proctor"
-        return f"{self.origin}/{page}#token={self.token(room, role, name)}&room={room}"
+        signed = self.token(room, role, name, waiting_room=waiting_room)
+        return f"{self.origin}/{page}#token={signed}&room={room}"
 
     def describe(self) -> admin_pb.DescribeResponse:
         """Load and packet counters of the worker."""
