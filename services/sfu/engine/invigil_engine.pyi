@@ -213,8 +213,10 @@ class Engine:
         packets_received, bytes_received, packets_sent, bytes_sent.
         """
 
-    def request_sample(self, token: int) -> None:
+    def request_sample(self, token: int, producers: int, consumers: int) -> None:
         """Ask for ("sample", token, (encodings, consumers)): counters of all streams at one moment.
+
+        `producers` and `consumers`: how many there are; room for the answer comes with the request.
 
         Records without padding, in struct's letters:
         encodings "<IIQqQ": producer, index of the encoding, packets_received, packets_lost and

@@ -37,8 +37,8 @@ _NO_CONSUMER = 2**32 - 1
 _ANSWERS = ("audio_levels", "consumer_stats", "producer_stats", "transport_stats", "sample")
 # Events whose number is no transport's handle.
 _NOT_OF_TRANSPORTS = (*_ANSWERS, "encoding", "consumer_layer")
-# For how many levels the engine can be given room.
-_MOST_LEVELS = 2**16 - 1
+# For how many producers the engine can be given room.
+_MOST_PRODUCERS = 2**16 - 1
 
 
 class EventSink(Protocol):
@@ -209,7 +209,7 @@ class Driver:
 
     async def audio_levels(self) -> dict[ProducerId, int]:
         """Raises Refusal UNAVAILABLE when the engine does not answer in time."""
-        producers = min(len(self._ledger.producers), _MOST_LEVELS)
+        producers = min(len(self._ledger.producers), _MOST_PRODUCERS)
 
         def request(token: int) -> None:
             self._engine.request_audio_levels(token, producers)
@@ -238,7 +238,11 @@ class Driver:
 
     async def sample(self) -> Sample:
         """Raises Refusal UNAVAILABLE when the engine does not answer in time."""
-        encodings, consumers = await self._ask(self._engine.request_sample)
+        producers = min(len(self._ledger.producers), _MOST_PRODUCERS)
+        count = len(self._ledger.consumers)
+        encodings, consumers = await self._ask(
+            lambda token: self._engine.request_sample(token, producers, count)
+        )
         return await read_sample(encodings, consumers, self._ledger)
 
     async def _ask(self, request: Callable[[int], None]) -> Any:

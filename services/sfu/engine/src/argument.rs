@@ -24,7 +24,7 @@ const MAX_MID_BYTES: usize = 16;
 const MAX_CNAME_BYTES: usize = 255;
 /// RFC 8445, 5.3: at least 4 and 22 characters, at most 256.
 const MAX_CREDENTIAL_BYTES: usize = 256;
-const MAX_ENCODINGS: usize = 8;
+pub const MAX_ENCODINGS: usize = 8;
 const MAX_CODECS: usize = 16;
 /// Its memory is taken at once.
 const MAX_EVENT_CAPACITY: usize = 1 << 20;

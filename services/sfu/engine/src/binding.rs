@@ -8,12 +8,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::argument::{
-    RawInboundCodec, RawInboundEncoding, RawOutboundCodec, consumer_config, credentials,
-    engine_config, keys, producer_config,
+    MAX_ENCODINGS, RawInboundCodec, RawInboundEncoding, RawOutboundCodec, consumer_config,
+    credentials, engine_config, keys, producer_config,
 };
 use crate::command::Command;
 use crate::engine::{CommandRefused, Engine as Thread};
-use crate::event::{ConsumerStats, EncodingStats, Event, TransportStats};
+use crate::event::{ConsumerStats, EncodingStats, Event, Sample, TransportStats};
+
+/// More than a worker has; room for so many takes 28 MB.
+const MOST_CONSUMERS: u32 = 1_000_000;
 
 #[pymodule]
 fn invigil_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -341,8 +344,16 @@ impl Engine {
         self.command(Command::RequestTransportStats { transport, token })
     }
 
-    fn request_sample(&self, #[pyo3(from_py_with = in_range)] token: u64) -> PyResult<()> {
-        self.command(Command::RequestSample { token })
+    fn request_sample(
+        &self,
+        #[pyo3(from_py_with = in_range)] token: u64,
+        #[pyo3(from_py_with = in_range)] producers: u16,
+        #[pyo3(from_py_with = in_range)] consumers: u32,
+    ) -> PyResult<()> {
+        let encodings = usize::from(producers) * MAX_ENCODINGS;
+        let consumers = consumers.min(MOST_CONSUMERS) as usize;
+        let sample = Sample::with_room(encodings, consumers);
+        self.command(Command::RequestSample { token, sample })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::event::AudioLevel;
+use crate::event::{AudioLevel, Sample};
 use crate::state::extension::ExtensionIds;
 use crate::wire::srtp::Profile;
 
@@ -168,7 +168,9 @@ pub enum Command {
         transport: u32,
         token: u64,
     },
+    /// `sample` is empty and has the room for the answer, as `levels`.
     RequestSample {
         token: u64,
+        sample: Sample,
     },
 }

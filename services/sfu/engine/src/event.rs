@@ -65,6 +65,21 @@ pub struct Sample {
     pub consumers: Vec<u8>,
 }
 
+/// u32 producer, u32 index of the encoding, u64 packets, i64 lost, u64 repaired.
+const ENCODING_BYTES: usize = 32;
+/// u32 consumer, u64 packets sent; u32 expected, i32 lost, u64 repaired, all three by its reports.
+const CONSUMER_BYTES: usize = 28;
+
+impl Sample {
+    /// An empty one, with the room for so many streams.
+    pub fn with_room(encodings: usize, consumers: usize) -> Self {
+        Self {
+            encodings: Vec::with_capacity(encodings * ENCODING_BYTES),
+            consumers: Vec::with_capacity(consumers * CONSUMER_BYTES),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A DTLS datagram from a validated address.

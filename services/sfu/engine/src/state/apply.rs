@@ -72,8 +72,8 @@ impl Core {
                 let stats = self.transport_stats(transport);
                 self.hand_up(Event::TransportStats { token, stats }, io)
             }
-            Command::RequestSample { token } => {
-                let sample = self.sample();
+            Command::RequestSample { token, mut sample } => {
+                self.take_sample(&mut sample);
                 self.hand_up(Event::Sample { token, sample }, io)
             }
             Command::RequestAudioLevels { token, mut levels } => {

@@ -5,11 +5,6 @@ use super::core::Core;
 use super::producer::{Codec, Encoding, Producer};
 use crate::event::{ConsumerStats, EncodingStats, Sample, TransportStats};
 
-/// u32 producer, u32 index of the encoding, u64 packets, i64 lost, u64 repaired.
-const ENCODING_BYTES: usize = 32;
-/// u32 consumer, u64 packets sent; u32 expected, i32 lost, u64 repaired, all three by its reports.
-const CONSUMER_BYTES: usize = 28;
-
 impl Core {
     pub(super) fn consumer_stats(&self, handle: u32) -> Option<ConsumerStats> {
         let index = self.consumers.index_of(handle)?;
@@ -48,11 +43,7 @@ impl Core {
     }
 
     /// What scores are made of, of everything at once.
-    pub(super) fn sample(&self) -> Sample {
-        let mut sample = Sample {
-            encodings: Vec::with_capacity(self.producers.bound() * ENCODING_BYTES),
-            consumers: Vec::with_capacity(self.consumers.bound() * CONSUMER_BYTES),
-        };
+    pub(super) fn take_sample(&self, sample: &mut Sample) {
         for index in 0..self.producers.bound() {
             if let Some(producer) = self.producers.get(index) {
                 put_producer(&mut sample.encodings, producer);
@@ -63,7 +54,6 @@ impl Core {
                 put_consumer(&mut sample.consumers, consumer);
             }
         }
-        sample
     }
 }
 

@@ -50,9 +50,21 @@ fn of_transport(lab: &Lab, handle: u32) -> TransportStats {
 
 fn sample(lab: &mut Lab) -> Sample {
     lab.events();
-    lab.apply(Command::RequestSample { token: 5 });
+    let room = Sample::with_room(16, 16);
+    let given = [room.encodings.as_ptr(), room.consumers.as_ptr()];
+    lab.apply(Command::RequestSample {
+        token: 5,
+        sample: room,
+    });
     match lab.events().remove(0) {
-        Event::Sample { token: 5, sample } => sample,
+        Event::Sample { token: 5, sample } => {
+            // What came with the request, and not a larger one.
+            assert_eq!(
+                [sample.encodings.as_ptr(), sample.consumers.as_ptr()],
+                given
+            );
+            sample
+        }
         other => panic!("{other:?}"),
     }
 }
